@@ -1,0 +1,36 @@
+// Preprocessing contracts: how a scan is oriented, cropped, normalised and spaced. Stored with every dataset and checkpoint.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "libs/volume/volume.h"
+
+namespace amaes {
+
+struct Contract {
+  std::string name = "amaes";
+  int version = 1;
+  double spacing_mm = 1.0;          // isotropic target spacing
+  double clip_quantile = 0.99;      // of the voxels that differ from the background (the minimum)
+  bool reference_crop = false;      // the reference's off-by-one: one voxel beyond the last foreground index
+
+  bool operator==(const Contract&) const = default;
+};
+
+// Canonical single-line JSON with every field; part of every digest that depends on the contract.
+std::string ContractJson(const Contract& contract);
+// - InvalidArgument: not JSON, a missing or unknown field, an unknown name or a newer version.
+absl::StatusOr<Contract> ParseContract(const std::string& json);
+
+// The `amaes` contract on a RAS+ volume (AMAES, arXiv 2408.00640, preprocessing as run by the reference's engine):
+//   1. crop to the bounding box of voxels > 0;
+//   2. background = minimum; foreground = voxels that differ from it; clip above the 0.99 quantile of the foreground
+//      (linear interpolation); z-score and min-max to [0,1], which together are the min-max of the clipped volume;
+//   3. target shape = round-half-even(size * spacing / spacing_mm); cubic B-spline resampling with mirrored borders,
+//      Gaussian anti-aliasing (sigma = max(0, (factor - 1) / 2)) when any axis shrinks; clipped to the input's range.
+// Uses up to `threads` threads; the result does not depend on how many.
+//   - InvalidArgument: no foreground, or constant foreground; the message says which.
+absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads = 1);
+
+}  // namespace amaes

@@ -1,0 +1,36 @@
+// Reads NIfTI-1/2, ANALYZE 7.5, .hdr/.img pairs, plain or gzip, through niftilib. Every header field is checked before it
+// is used, so that a hostile file yields a Status; what can still crash the library is caught by reading in a child process.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "libs/volume/volume.h"
+
+namespace amaes {
+
+struct NiftiOptions {
+  std::int64_t max_voxels = std::int64_t{1} << 29;  // per 3D volume; larger is refused before memory is taken
+};
+
+struct NiftiVolume {
+  Volume volume;                // reoriented to the closest RAS+ axes (permuted and flipped, never interpolated)
+  std::string orientation;      // of the file, e.g. "LPS", as nibabel.aff2axcodes names it
+  int frames = 1;               // volumes in the file; the first one is read
+  std::string datatype;         // of the file, e.g. "int16"
+  std::int64_t nonfinite_voxels = 0;  // NaN or infinite after scaling; replaced by 0
+};
+
+// The first 3D volume of the file, scaled by scl_slope and scl_inter (slope 0 or not finite = unscaled).
+// The affine follows nibabel: sform if its code is > 0, else qform if its code is > 0, else from pixdim alone.
+//   - NotFound: no such file, or a .hdr without its .img.
+//   - InvalidArgument: refused; the message names the defect in a user's words: not a NIfTI file, "truncated: …",
+//     "2D image", "RGB voxels", "complex voxels", "no finite voxel", "constant image", "too large: …", "dimension …".
+//   - Unavailable: I/O error.
+absl::StatusOr<NiftiVolume> ReadNifti(const std::filesystem::path& path, const NiftiOptions& options = {});
+
+// Writes a float32 NIfTI-1 file (.nii, or .nii.gz by the name) with the volume's affine as sform.   - Unavailable: I/O error.
+absl::Status WriteNifti(const std::filesystem::path& path, const Volume& volume);
+
+}  // namespace amaes
