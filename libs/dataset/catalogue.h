@@ -1,0 +1,70 @@
+// A dataset version: an immutable folder that holds version.json, catalogue.jsonl.zst and report.json.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "libs/volume/contract.h"
+#include "libs/volume/volume.h"
+
+namespace amaes {
+
+enum class Split { kTrain, kHeldOut };
+
+// One volume. File names, folders and subject names stay here: logs, metrics and checkpoints carry keyed hashes.
+struct CatalogueEntry {
+  std::string volume;        // name of the stored volume: digest of (source voxels, contract), hex; file volumes/ab/abcd….b2nd
+  std::string voxel_digest;  // SHA-256 of the scaled, reoriented source voxels with their shape and spacing
+  std::string subject, session, modality;
+  std::string source;        // path below the ingested folder
+  Shape3 shape{};            // stored
+  Shape3 source_shape{};     // of the file, reoriented
+  std::array<double, 3> source_spacing{};
+  double mean = 0, standard_deviation = 0;  // of the stored voxels
+  double foreground_share = 0;              // voxels above the minimum
+  std::int64_t nonfinite_voxels = 0;
+  int frames = 1;
+  Split split = Split::kTrain;
+  std::int64_t stored_bytes = 0;
+  std::vector<std::uint32_t> chunk_checksums;
+  bool operator==(const CatalogueEntry&) const = default;
+};
+
+struct DatasetVersion {
+  std::string name;
+  std::int64_t version = 0;
+  std::string digest;               // over the contract and the sorted (voxel digest, subject, split)
+  Contract contract;
+  std::vector<CatalogueEntry> entries;  // sorted by (subject, session, modality, volume)
+
+  std::vector<std::int64_t> Indices(Split split) const;  // ascending indices into entries
+};
+
+// What happened to every file of an ingest: volumes + duplicates + quarantined + skipped = files.
+struct IngestReport {
+  struct Item {
+    std::string source;
+    std::string reason;  // for a duplicate: the source it equals
+    bool operator==(const Item&) const = default;
+  };
+  std::int64_t files = 0, volumes = 0;
+  std::vector<Item> duplicates, quarantined, skipped;
+};
+
+// Sorts the entries, assigns splits to new subjects, fills the digest. `previous` keeps its subjects' splits.
+void FinishVersion(DatasetVersion& version, const DatasetVersion* previous);
+std::string VersionDigest(const DatasetVersion& version);
+
+// Writes the three files into an existing folder; version.json last.   - ResourceExhausted, Unavailable: I/O error.
+absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVersion& version, const IngestReport& report);
+// - NotFound: no version there.   - DataLoss: damaged, or the digest does not fit, or a newer format (named).
+absl::StatusOr<DatasetVersion> ReadVersion(const std::filesystem::path& folder);
+absl::StatusOr<IngestReport> ReadReport(const std::filesystem::path& folder);
+
+// volumes/ab/abcdef….b2nd below the volume store.
+std::filesystem::path VolumePath(const std::filesystem::path& volumes, const std::string& volume);
+
+}  // namespace amaes

@@ -1,0 +1,60 @@
+// Crops ready ahead of the step, as plain buffers. Reads only the region that the draws need.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+#include "libs/dataset/catalogue.h"
+#include "libs/dataset/sample_stream.h"
+#include "libs/draws/draws.h"
+
+namespace amaes {
+
+struct Sample {
+  std::int64_t position = 0;       // in the stream; for fixed crops: the crop's index
+  std::int64_t volume = 0;         // index into the training volumes
+  CropDraw crop;
+  std::vector<float> patch;        // patch^3, z fastest; empty when skipped
+  std::vector<std::uint8_t> token_mask;  // (patch/token)^3, 1 = masked
+  bool skipped = false;            // damaged chunk under policy skip: weight 0
+};
+
+struct LoaderOptions {
+  std::filesystem::path volumes;   // the volume store
+  std::uint64_t seed = 1;
+  std::int64_t patch = 128, token = 4;
+  double mask_ratio = 0.6;
+  std::int64_t global_batch = 1;
+  LaneRange lanes;                 // of this rank
+  std::int64_t first_step = 0;     // where to begin (resume): O(1)
+  int threads = 1;                 // 0 = read in Next()
+  std::int64_t prefetch = 4;       // samples ready or in work ahead
+  bool skip_damaged = false;
+};
+
+// One consumer thread. The destructor stops and joins.
+class Loader {
+ public:
+  // - InvalidArgument: no training volume in the version.
+  static absl::StatusOr<std::unique_ptr<Loader>> Create(const DatasetVersion& version, const LoaderOptions& options,
+                                                        Clock& clock);
+  virtual ~Loader() = default;
+  // The next sample of this rank: lanes in order, steps in order. Blocks until it is ready.
+  //   - DataLoss: a damaged chunk (policy fail), volume and chunk named.   - NotFound: a stored volume is missing.
+  virtual absl::StatusOr<Sample> Next() = 0;
+  // Time that Next spent waiting, in all.
+  virtual absl::Duration data_wait() const = 0;
+};
+
+// Fixed crops with fixed masks for validation: crop i is of the i-th volume of `split` (cycling). The same for every run
+// with the same seed, dataset and options. At most `count`; none when the split is empty.   Errors as Next.
+absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
+                                                   const LoaderOptions& options);
+
+}  // namespace amaes

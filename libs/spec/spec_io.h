@@ -1,0 +1,71 @@
+// Text to spec and back; validation; presets. Pure.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "libs/spec/job_spec.h"
+
+namespace amaes {
+
+// One thing that is wrong with a spec: `field` is a dotted path as in YAML ("optimizer.learning_rate").
+struct SpecProblem {
+  std::string field;
+  std::string message;  // what is wrong, the value, and what is allowed
+  bool operator==(const SpecProblem&) const = default;
+};
+
+struct ParsedSpec {
+  JobSpec spec;                        // as far as it could be read
+  std::vector<SpecProblem> problems;   // of the text: unknown fields (with the nearest known one), wrong types
+};
+
+// YAML or JSON. Fields of the pretrain and ingest groups stand at the top level, beside kind, name and priority.
+// Later --set assignments ("key=value", dotted) win over the text. Empty text is allowed.
+// Never fails: a syntax error is a problem with an empty field and line and column in the message.
+ParsedSpec ParseSpec(const std::string& text, const std::vector<std::string>& assignments = {});
+
+// Starts from a preset: "pretrain" (the defaults), "reference-b", "reference-xl" (the published recipe), "demo" (the CPU demo).
+//   - NotFound: lists the presets.
+absl::StatusOr<std::string> PresetText(const std::string& name);
+std::vector<std::string> PresetNames();
+
+// Everything that is wrong with the values, all at once, in the order of the table. Needs no dataset.
+std::vector<SpecProblem> ValidateSpec(const JobSpec& spec);
+
+// Facts about the dataset that resolving needs.
+struct DatasetFacts {
+  std::int64_t version = 0;
+  std::string digest;
+  std::int64_t training_volumes = 0;
+};
+// Fills what depends on the dataset and on other fields (version, digest, steps, warm-up, filters, device); afterwards no
+// field means "choose for me" except device=auto. Requires a valid spec.
+JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);
+
+// What the job will take. Bytes; estimates are rough and say so where shown.
+struct SpecEstimate {
+  std::int64_t parameters = 0;
+  std::int64_t memory_per_worker_bytes = 0;
+  std::int64_t checkpoint_bytes = 0;
+  std::int64_t disk_bytes = 0;
+};
+SpecEstimate EstimateSpec(const JobSpec& spec);
+
+// Canonical JSON of the fields of the spec's kind, complete, keys in the table's order. Digests are over this text.
+std::string SpecToJson(const JobSpec& spec);
+std::string SpecToYaml(const JobSpec& spec);
+
+// Strict: every field of the kind must be there and none other. What workers use.
+//   - InvalidArgument: lists every missing and unknown field.
+absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json);
+
+// One line per field for `amaes submit --help-spec` and the docs: path, type, unit, default, meaning.
+std::string DescribeSpecFields();
+
+const char* JobKindName(JobKind kind);  // "pretrain", "ingest"
+
+}  // namespace amaes
