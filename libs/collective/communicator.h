@@ -38,14 +38,15 @@ struct CommunicatorOptions {
   int rank = 0;
   int world_size = 1;
   int attempt = 1;                 // part of every rendezvous key: attempts never meet
-  std::string bind_address;        // address that this worker listens on for its peers (Gloo), e.g. "127.0.0.1"
+  std::string bind_address;        // address that this worker listens on for its peers (Gloo), e.g. "127.0.0.1"; peers dial it
   int device_index = -1;           // GPU (NCCL); -1 = none
   absl::Duration start_timeout = absl::Seconds(60);
   absl::Duration collective_timeout = absl::Seconds(30);
 };
 
 // One thread calls; Abort may be called from any thread. All ranks must make the same calls in the same order.
-// After any error the communicator is broken: every later call fails with the first error.
+// After any error but InvalidArgument the communicator is broken: every later call fails with the first error.
+// A buffer is not touched any more once Wait, Synchronize or Broadcast has returned, with an error or without.
 class Communicator {
  public:
   using Ticket = std::int64_t;
@@ -55,7 +56,7 @@ class Communicator {
 
   // Starts summing `buffer` over all ranks, in place. Collectives run in the order they were started.
   // GPU: ordered after the work that is on the compute stream now.
-  //   - FailedPrecondition: broken by an earlier error.
+  //   - InvalidArgument: negative count, or null data with a count; breaks nothing.   - The first error: broken.
   virtual absl::StatusOr<Ticket> StartAllReduceSum(Buffer buffer) = 0;
 
   // After it returns, the result may be used: on the CPU by this thread, on the GPU by the compute stream (no host wait).
@@ -66,7 +67,7 @@ class Communicator {
   // Waits on the host for everything started so far. Errors as Wait.
   virtual absl::Status Synchronize() = 0;
 
-  // Copies rank `root`'s buffer to all ranks; blocks. Errors as Wait.
+  // Copies rank `root`'s buffer to all ranks; blocks. Errors as StartAllReduceSum and Wait.
   virtual absl::Status Broadcast(Buffer buffer, int root) = 0;
 
   // Makes every pending and later call fail soon, on this rank. Idempotent, thread-safe.
