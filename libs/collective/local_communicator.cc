@@ -70,10 +70,7 @@ class LocalGroup {
   void Leave(int rank) {
     MutexLock lock(mutex_);
     left_[rank] = true;
-    if (pending_.empty()) return;
-    if (pending_.rbegin()->first >= started_[rank] || pending_.begin()->second.buffers[rank].data != nullptr) {
-      BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", rank, " is gone")));
-    }
+    if (!pending_.empty()) BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", rank, " is gone")));
   }
 
  private:
