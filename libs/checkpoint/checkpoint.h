@@ -55,21 +55,36 @@ absl::StatusOr<CheckpointManifest> ManifestFromJson(const std::string& json);
 // "00000500-002": step, then attempt; sorts by step.
 std::string CheckpointName(std::int64_t step, AttemptNumber attempt);
 
-// Size and hashes of one file of a checkpoint.
+// The other way round.   - InvalidArgument: no checkpoint's name.
+struct CheckpointId {
+  std::int64_t step = 0;
+  AttemptNumber attempt = 0;
+};
+absl::StatusOr<CheckpointId> ParseCheckpointName(const std::string& name);
+
+// Size and hashes of one file of a checkpoint.   - NotFound, Unavailable.
 absl::StatusOr<CheckpointFile> DescribeFile(const std::filesystem::path& path);
 
 // Commits a folder `FOLDER.tmp` that holds the files of the manifest: manifest, flush, rename to FOLDER, verify (every file is
-// read back and compared), then the marker.   - DataLoss: a file does not fit the manifest.   - I/O errors.
+// read back and compared), then the marker. After a crash or an error at any point, `folder` either verifies or has no marker.
+// What an earlier try left of `folder` without a marker is replaced.
+//   - InvalidArgument: the manifest is not one that could be read back.   - AlreadyExists: `folder` is committed.
+//   - DataLoss: a file does not fit the manifest.   - NotFound: no `FOLDER.tmp`.   - I/O errors.
 absl::Status CommitCheckpoint(const std::filesystem::path& folder, const CheckpointManifest& manifest);
 
 // Marker, manifest hash, every file's size and SHA-256.
 //   - NotFound: no marker: not a committed checkpoint.   - DataLoss: names the file and what does not fit.
+//   - FailedPrecondition: a newer format version.   - Unavailable: I/O error.
 absl::StatusOr<CheckpointManifest> VerifyCheckpoint(const std::filesystem::path& folder);
 // The same without reading the files' contents (sizes only).
 absl::StatusOr<CheckpointManifest> ReadManifest(const std::filesystem::path& folder);
 
-// Marker first, then the rest.
+// Marker first, then the rest. A folder that is not there is no error.
 absl::Status RemoveCheckpoint(const std::filesystem::path& folder);
+
+// Removes what writers of attempts older than `before` left without a marker: FOLDER.tmp, and folders renamed but not committed.
+// Best effort; names what it removed.
+std::vector<std::string> RemoveLeftovers(const std::filesystem::path& checkpoints, AttemptNumber before);
 
 struct FoundCheckpoint {
   std::filesystem::path folder;
@@ -82,12 +97,13 @@ struct RejectedCheckpoint {
 struct CheckpointSearch {
   // Newest attempt first, then highest step: what a stale worker of an older attempt wrote never wins.
   std::vector<FoundCheckpoint> verified;  // stops at the first that verifies when `first_only`
-  std::vector<RejectedCheckpoint> rejected;  // committed, but damaged
+  std::vector<RejectedCheckpoint> rejected;  // committed, but damaged, unreadable or of a newer format
 };
 // Looks through `checkpoints` (…/JOB/checkpoints); a missing folder is an empty result.
 CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool first_only);
 
-// Which to delete so that the newest `keep` remain; never the newest. Pure; input and output are names, input in any order.
+// Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, and nothing that is no
+// checkpoint's name. Pure; input and output are names, input in any order.
 std::vector<std::string> CheckpointsToDelete(std::vector<std::string> names, std::int64_t keep);
 
 }  // namespace amaes

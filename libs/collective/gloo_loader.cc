@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "libs/base/status_macros.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/collective/module.h"
 
@@ -20,12 +19,7 @@ constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
 
 absl::StatusOr<std::unique_ptr<Communicator>> MakeGlooCommunicator(const CommunicatorOptions& options,
                                                                    RendezvousStore& store) {
-  AMAES_RETURN_IF_ERROR(CheckOptions(options));
-  AMAES_ASSIGN_OR_RETURN(void* module, OpenModule(kGlooModule, kOpenFlags));
-  AMAES_ASSIGN_OR_RETURN(CommunicatorFactory * factory, FindFactory(module, kGlooFactory));
-  absl::StatusOr<std::unique_ptr<Communicator>> out = absl::InternalError("factory set nothing");
-  factory(options, store, out);
-  return out;
+  return MakeFromModule(kGlooModule, kGlooFactory, kOpenFlags, options, store);
 }
 
 }  // namespace amaes

@@ -137,7 +137,7 @@ class GlooCommunicator final : public Communicator {
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) void amaes_make_gloo_communicator(
-    const CommunicatorOptions& options, RendezvousStore& store,
+    const ModuleHost&, const CommunicatorOptions& options, RendezvousStore& store,
     absl::StatusOr<std::unique_ptr<Communicator>>& out) {
   auto mesh = GlooMesh::Connect(options, store);
   if (mesh.ok()) {

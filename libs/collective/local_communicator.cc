@@ -29,7 +29,7 @@ class LocalGroup {
   absl::StatusOr<Communicator::Ticket> Start(int rank, Buffer buffer, int root) {
     AMAES_RETURN_IF_ERROR(CheckBuffer(buffer));
     MutexLock lock(mutex_);
-    if (!errors_[rank].ok()) return errors_[rank];
+    if (!broken_by_.ok()) return Fail(rank);
     const Communicator::Ticket ticket = started_[rank]++;
     Collective& collective = pending_.try_emplace(ticket, world_size_).first->second;
     collective.buffers[rank] = buffer;
@@ -38,14 +38,14 @@ class LocalGroup {
       const absl::Status status = Perform(collective, ticket);
       pending_.erase(ticket);
       if (!status.ok()) {
-        BreakAll(status);
-        return status;
+        Break(status);
+        return Fail(rank);
       }
       ++completed_;
       changed_.NotifyAll();
     } else if (const int gone = RankThatLeftBefore(ticket); gone >= 0) {
-      BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", gone, " is gone")));
-      return errors_[rank];
+      Break(absl::UnavailableError(absl::StrCat("local: rank ", gone, " is gone")));
+      return Fail(rank);
     }
     return ticket;
   }
@@ -64,13 +64,13 @@ class LocalGroup {
   void Abort(int rank, absl::string_view reason) {
     MutexLock lock(mutex_);
     if (errors_[rank].ok()) errors_[rank] = absl::AbortedError(absl::StrCat("aborted: ", reason));
-    BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", rank, " aborted: ", reason)));
+    Break(absl::UnavailableError(absl::StrCat("local: rank ", rank, " aborted: ", reason)));
   }
 
   void Leave(int rank) {
     MutexLock lock(mutex_);
     left_[rank] = true;
-    if (!pending_.empty()) BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", rank, " is gone")));
+    if (!pending_.empty()) Break(absl::UnavailableError(absl::StrCat("local: rank ", rank, " is gone")));
   }
 
  private:
@@ -82,14 +82,21 @@ class LocalGroup {
   };
 
   absl::Status WaitLocked(int rank, Communicator::Ticket ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    while (errors_[rank].ok() && completed_ <= ticket) {
+    while (errors_[rank].ok() && completed_ <= ticket && broken_by_.ok()) {
       const Communicator::Ticket before = completed_;
-      if (changed_.WaitFor(mutex_, timeout_) || completed_ > before || !errors_[rank].ok()) continue;
+      if (changed_.WaitFor(mutex_, timeout_) || completed_ > before || !broken_by_.ok()) continue;
       errors_[rank] = absl::DeadlineExceededError(
           absl::StrCat("local: rank ", rank, ": collective ", before, " not done within ",
                        absl::FormatDuration(timeout_), "; missing: ", MissingRanks(before)));
-      BreakAll(absl::UnavailableError(absl::StrCat("local: rank ", rank, " gave up on collective ", before)));
+      Break(absl::UnavailableError(absl::StrCat("local: rank ", rank, " gave up on collective ", before)));
     }
+    if (errors_[rank].ok() && completed_ > ticket) return absl::OkStatus();
+    return Fail(rank);
+  }
+
+  // What this rank is told from now on.
+  absl::Status Fail(int rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (errors_[rank].ok()) errors_[rank] = broken_by_;
     return errors_[rank];
   }
 
@@ -132,10 +139,8 @@ class LocalGroup {
   }
 
   // No buffer is touched after this: the work is only ever done by the rank that comes last.
-  void BreakAll(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (absl::Status& error : errors_) {
-      if (error.ok()) error = status;
-    }
+  void Break(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (broken_by_.ok()) broken_by_ = status;
     pending_.clear();
     changed_.NotifyAll();
   }
@@ -148,7 +153,8 @@ class LocalGroup {
   Communicator::Ticket completed_ ABSL_GUARDED_BY(mutex_) = 0;  // how many; they complete in order
   std::vector<Communicator::Ticket> started_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> left_ ABSL_GUARDED_BY(mutex_);
-  std::vector<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
+  absl::Status broken_by_ ABSL_GUARDED_BY(mutex_);             // why nothing will complete any more
+  std::vector<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);  // the first error each rank was told
 };
 
 LocalCommunicator::LocalCommunicator(std::shared_ptr<LocalGroup> group, int rank)

@@ -9,9 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/log.h"
+#include "libs/base/status_macros.h"
 #include "libs/base/subprocess.h"
 
 namespace amaes {
+
+namespace {
 
 absl::StatusOr<void*> OpenModule(absl::string_view file, int flags) {
   std::vector<std::string> folders;
@@ -32,12 +36,6 @@ absl::StatusOr<void*> OpenModule(absl::string_view file, int flags) {
       absl::StrCat("no module ", file, " in ", absl::StrJoin(folders, " or "), "; set AMAES_MODULE_DIR to its folder"));
 }
 
-absl::StatusOr<CommunicatorFactory*> FindFactory(void* module, const char* symbol) {
-  void* address = dlsym(module, symbol);
-  if (address == nullptr) return absl::FailedPreconditionError(absl::StrCat("module without ", symbol));
-  return reinterpret_cast<CommunicatorFactory*>(address);
-}
-
 absl::Status CheckOptions(const CommunicatorOptions& options) {
   if (options.world_size < 1 || options.rank < 0 || options.rank >= options.world_size) {
     return absl::InvalidArgumentError(
@@ -47,6 +45,23 @@ absl::Status CheckOptions(const CommunicatorOptions& options) {
     return absl::InvalidArgumentError("communicator: timeouts must be positive");
   }
   return absl::OkStatus();
+}
+
+void LogModuleError(absl::string_view message) { LogError("collective", message); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Communicator>> MakeFromModule(absl::string_view file, const char* factory, int flags,
+                                                             const CommunicatorOptions& options,
+                                                             RendezvousStore& store) {
+  AMAES_RETURN_IF_ERROR(CheckOptions(options));
+  AMAES_ASSIGN_OR_RETURN(void* const module, OpenModule(file, flags));
+  void* const address = dlsym(module, factory);
+  if (address == nullptr) return absl::FailedPreconditionError(absl::StrCat("module ", file, " without ", factory));
+  const ModuleHost host{&SystemClock(), &LogModuleError};
+  absl::StatusOr<std::unique_ptr<Communicator>> out = absl::InternalError("factory set nothing");
+  reinterpret_cast<CommunicatorFactory*>(address)(host, options, store, out);
+  return out;
 }
 
 }  // namespace amaes

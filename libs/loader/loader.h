@@ -18,7 +18,7 @@ namespace amaes {
 
 struct Sample {
   std::int64_t position = 0;       // in the stream; for fixed crops: the crop's index
-  std::int64_t volume = 0;         // index into the training volumes
+  std::int64_t volume = 0;         // index into the training volumes; for fixed crops: into the volumes of their split
   CropDraw crop;
   std::vector<float> patch;        // patch^3, z fastest; empty when skipped
   std::vector<std::uint8_t> token_mask;  // (patch/token)^3, 1 = masked
@@ -41,15 +41,18 @@ struct LoaderOptions {
 // One consumer thread. The destructor stops and joins.
 class Loader {
  public:
-  // - InvalidArgument: no training volume in the version.
+  // - InvalidArgument: no training volume in the version, or options that do not fit together.
   static absl::StatusOr<std::unique_ptr<Loader>> Create(const DatasetVersion& version, const LoaderOptions& options,
                                                         Clock& clock);
   virtual ~Loader() = default;
   // The next sample of this rank: lanes in order, steps in order. Blocks until it is ready.
   //   - DataLoss: a damaged chunk (policy fail), volume and chunk named.   - NotFound: a stored volume is missing.
+  // An error stands for its sample: the next call goes on with the following one.
   virtual absl::StatusOr<Sample> Next() = 0;
-  // Time that Next spent waiting, in all.
+  // Time that Next spent waiting, in all. Thread-safe.
   virtual absl::Duration data_wait() const = 0;
+  // Compressed bytes read from stored volumes so far. Thread-safe.
+  virtual std::int64_t bytes_read() const = 0;
 };
 
 // Fixed crops with fixed masks for validation: crop i is of the i-th volume of `split` (cycling). The same for every run

@@ -1,7 +1,7 @@
 // The job state machine: one table; every change of a job's state goes through it.
 //
-//            placed              first step             all ranks finished
-//   kQueued ─────────▶ kStarting ─────────▶ kRunning ─────────────────────▶ kSucceeded
+//            placed              first step             all ranks finished (also from kStarting: nothing was left to do,
+//   kQueued ─────────▶ kStarting ─────────▶ kRunning ─────────────────────▶ kSucceeded       and kStopping: cancelled too late)
 //    ▲   │ cancelled      │  │                 │  │
 //    │   └──▶ kCancelled  │  │ cancel          │  │ cancel, or a worker failed
 //    │                    │  └───────▶ kStopping ◀┘

@@ -1,8 +1,8 @@
 // The nodes, their slots and their heartbeats. Not thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,29 +16,30 @@ namespace amaes {
 struct SlotInfo {
   int index = 0;
   bool gpu = false;
-  std::string model, gpu_uuid;
+  std::string model{}, gpu_uuid{};
   std::int64_t memory_bytes = 0;
 };
 struct NodeInfo {
-  NodeId node;
-  Incarnation incarnation;
-  std::string address, version;
+  NodeId node{};
+  Incarnation incarnation{};
+  std::string address{}, version{};
   int cores = 0;
   std::int64_t memory_bytes = 0;
-  std::vector<SlotInfo> slots;
+  std::vector<SlotInfo> slots{};
 };
 struct SlotUse {
-  JobId job;
+  JobId job{};
   AttemptNumber attempt = 0;
   int rank = 0;
   bool operator==(const SlotUse&) const = default;
 };
 struct NodeState {
-  NodeInfo info;
-  bool ready = false;                 // false: lost
-  absl::Duration last_heartbeat;      // Clock::Monotonic
-  absl::Time last_heartbeat_time;
-  std::map<int, SlotUse> used;        // by slot index
+  NodeInfo info{};
+  bool ready = false;                 // takes part in placement; false: lost, or expected
+  bool expected = false;              // known from the store only; its agent may still come
+  absl::Duration last_heartbeat{};    // Clock::Monotonic
+  absl::Time last_heartbeat_time{};
+  std::map<int, SlotUse> used{};      // by slot index
 };
 
 class NodeTable {
@@ -49,14 +50,17 @@ class NodeTable {
   // A new or returning agent. An older incarnation of the same node is replaced; slots that are in use stay so.
   //   - InvalidArgument: no name, no slot, or two slots with one index.
   absl::Status Register(const NodeInfo& info, absl::Duration now, absl::Time wall);
-  // - NotFound: never registered.   - Aborted: another incarnation is registered; this one must end.
+  // - NotFound: never registered, or lost since: what it holds may be given away, so it must register again.
+  // - Aborted: another incarnation is registered; this one must end.
   absl::Status Heartbeat(const NodeId& node, const Incarnation& incarnation, absl::Duration now, absl::Time wall);
-  // Its stream ended. It stays ready until lost_after has passed since its last heartbeat: it may come back.
-  // Marks nodes that are silent for too long as lost; returns those that became so.
+  // Marks nodes that are silent for too long as lost; returns those that became so, by name. A node whose stream ended stays
+  // ready until then: it may come back.
   std::vector<NodeId> ExpireSilent(absl::Duration now);
 
   // A node that is known from the store only, before its agent came back: holds slots, lost when it does not come in time.
+  // Does nothing if it is registered.
   void Expect(const NodeId& node, absl::Duration now, absl::Time wall);
+  // The node is known, and the slot is free or has this very use: anything else is our own mistake and ends the program.
   void Occupy(const NodeId& node, int slot, const SlotUse& use);
   // Frees every slot of this (job, attempt).
   void Release(const JobId& job, AttemptNumber attempt);

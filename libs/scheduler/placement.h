@@ -20,31 +20,31 @@ struct SlotView {
   bool free = true;
 };
 struct NodeView {
-  NodeId node;
+  NodeId node{};
   bool ready = true;
-  std::vector<SlotView> slots;
+  std::vector<SlotView> slots{};
 };
 struct WaitingJob {
-  JobId job;
+  JobId job{};
   int priority = 50;
-  absl::Time queued;
+  absl::Time queued{};
   int slots = 1;
   std::string device = "auto";  // auto: GPUs if that many are known, else CPU slots; cpu; gpu; any (ingest)
   absl::Time not_before = absl::InfinitePast();  // back-off after a failure
 };
 
 struct SlotRef {
-  NodeId node;
+  NodeId node{};
   int slot = 0;
   bool gpu = false;
   bool operator==(const SlotRef&) const = default;
 };
 struct Decision {
-  JobId job;
-  std::vector<SlotRef> ranks;  // rank r runs on ranks[r]; empty = waits
+  JobId job{};
+  std::vector<SlotRef> ranks{};  // rank r runs on ranks[r]; empty = waits
   // WAITING_FOR_SLOTS, BEHIND_JOB, NEVER_FITS, NO_NODES, BACKOFF; PLACED.
-  std::string reason;
-  std::string message;         // the same in words, with numbers and what would help
+  std::string reason{};
+  std::string message{};       // the same in words, with numbers and what would help
 };
 
 // One decision per waiting job, in queue order. Uses as few nodes as possible; ties by node name and slot index.

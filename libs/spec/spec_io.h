@@ -26,7 +26,10 @@ struct ParsedSpec {
 // YAML or JSON. Fields of the pretrain and ingest groups stand at the top level, beside kind, name and priority.
 // Later --set assignments ("key=value", dotted) win over the text. Empty text is allowed.
 // Never fails: a syntax error is a problem with an empty field and line and column in the message.
+// A field without a value (null) keeps its default. A group given as one value stands for its name: `dataset: x`, `network: unet_b`.
 ParsedSpec ParseSpec(const std::string& text, const std::vector<std::string>& assignments = {});
+// The same for several texts, e.g. a preset and a file: a field of a later text wins.
+ParsedSpec ParseSpecLayers(const std::vector<std::string>& texts, const std::vector<std::string>& assignments = {});
 
 // Starts from a preset: "pretrain" (the defaults), "reference-b", "reference-xl" (the published recipe), "demo" (the CPU demo).
 //   - NotFound: lists the presets.
@@ -55,15 +58,15 @@ struct SpecEstimate {
 };
 SpecEstimate EstimateSpec(const JobSpec& spec);
 
-// Canonical JSON of the fields of the spec's kind, complete, keys in the table's order. Digests are over this text.
+// Canonical JSON (one line) of the fields of the spec's kind, complete, keys in the table's order. Digests are over this text.
 std::string SpecToJson(const JobSpec& spec);
 std::string SpecToYaml(const JobSpec& spec);
 
 // Strict: every field of the kind must be there and none other. What workers use.
-//   - InvalidArgument: lists every missing and unknown field.
+//   - InvalidArgument: lists every missing and unknown field and every wrong type. Ranges are ValidateSpec's.
 absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json);
 
-// One line per field for `amaes submit --help-spec` and the docs: path, type, unit, default, meaning.
+// One line per field for `amaes submit --help-spec` and the docs: path, kind, default, unit, what is allowed, meaning.
 std::string DescribeSpecFields();
 
 const char* JobKindName(JobKind kind);  // "pretrain", "ingest"

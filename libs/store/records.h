@@ -14,62 +14,62 @@
 namespace amaes {
 
 struct JobRecord {
-  JobId id;
-  std::string name, kind;         // kind: pretrain, ingest
-  std::string spec_json;          // complete
+  JobId id{};
+  std::string name{}, kind{};     // kind: pretrain, ingest
+  std::string spec_json{};        // complete
   JobState state = JobState::kQueued;
-  std::string reason, message;
+  std::string reason{}, message{};
   int priority = 50;
   AttemptNumber attempt = 0;      // newest
-  RestartBudget budget;
+  RestartBudget budget{};
   absl::Time not_before = absl::InfinitePast();
   bool cancel_requested = false;
-  absl::Time created, started = absl::InfinitePast(), ended = absl::InfinitePast();
-  std::string dataset;            // NAME@VERSION read or made; empty = none yet
-  std::string progress_json;      // last known training or ingest progress (services/coordinator/progress.h)
+  absl::Time created{}, started = absl::InfinitePast(), ended = absl::InfinitePast();
+  std::string dataset{};          // NAME@VERSION read or made; empty = none yet
+  std::string progress_json{};    // last known training or ingest progress (services/coordinator/progress.h)
   std::int64_t revision = 0;      // raised by every PutJob
 };
 
 struct AttemptRecord {
-  JobId job;
+  JobId job{};
   AttemptNumber number = 0;
-  std::vector<SlotRef> ranks;
-  absl::Time started, ended = absl::InfinitePast();
-  std::string cause, message;     // how it ended; empty while it lives
+  std::vector<SlotRef> ranks{};
+  absl::Time started{}, ended = absl::InfinitePast();
+  std::string cause{}, message{};  // how it ended; empty while it lives
   int first_failed_rank = -1;
 };
 
 enum class CheckpointState { kCommitted, kCorrupt, kDeleted };
 struct CheckpointRecord {
-  JobId job;
-  std::string name;
+  JobId job{};
+  std::string name{};
   std::int64_t step = 0;
   AttemptNumber attempt = 0;
   CheckpointState state = CheckpointState::kCommitted;
-  std::string message;
+  std::string message{};
   std::int64_t size_bytes = 0;
-  std::string manifest_sha256;
-  std::string parent;
-  std::string dataset, dataset_digest;  // dataset: NAME@VERSION
+  std::string manifest_sha256{};
+  std::string parent{};
+  std::string dataset{}, dataset_digest{};  // dataset: NAME@VERSION
   double loss_masked = 0;
-  absl::Time created;
+  absl::Time created{};
 };
 
 struct DatasetRecord {
-  std::string name;
+  std::string name{};
   std::int64_t version = 0;
-  std::string digest, contract_json;
+  std::string digest{}, contract_json{};
   std::int64_t volumes = 0, training_volumes = 0, held_out_volumes = 0, subjects = 0, held_out_subjects = 0;
   std::int64_t quarantined = 0, duplicates = 0, skipped = 0, stored_bytes = 0;
-  JobId job;
-  absl::Time created;
+  JobId job{};
+  absl::Time created{};
 };
 
 struct EventRecord {
   std::int64_t sequence = 0;      // given by the store
-  JobId job;
-  absl::Time time;
-  std::string kind, message;
+  JobId job{};
+  absl::Time time{};
+  std::string kind{}, message{};
 };
 
 }  // namespace amaes

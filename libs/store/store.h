@@ -23,8 +23,8 @@ inline constexpr int kStoreSchemaVersion = 1;
 // A page of a list, newest first (events: oldest first). `cursor` is opaque; empty = the first or no further page.
 template <typename Record>
 struct Page {
-  std::vector<Record> records;
-  std::string next_cursor;
+  std::vector<Record> records{};
+  std::string next_cursor{};
 };
 
 // Reading functions, valid on the store (committed data) and inside a write (with its own changes).
@@ -36,8 +36,8 @@ class StoreReader {
   // The newest job with this name.
   virtual absl::StatusOr<JobRecord> FindJobByName(const std::string& name) = 0;
   struct JobFilter {
-    std::optional<JobState> state;
-    std::string kind, name;
+    std::optional<JobState> state{};
+    std::string kind{}, name{};
   };
   virtual absl::StatusOr<Page<JobRecord>> ListJobs(const JobFilter& filter, int page_size, const std::string& cursor) = 0;
   virtual absl::StatusOr<std::vector<JobRecord>> LiveJobs() = 0;  // not terminal, oldest first
@@ -45,8 +45,8 @@ class StoreReader {
   virtual absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(const JobId& job) = 0;  // oldest first
   virtual absl::StatusOr<CheckpointRecord> GetCheckpoint(const JobId& job, const std::string& name) = 0;
   struct CheckpointFilter {
-    std::string job;
-    std::optional<CheckpointState> state;
+    std::string job{};
+    std::optional<CheckpointState> state{};
   };
   virtual absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(const CheckpointFilter& filter, int page_size,
                                                                  const std::string& cursor) = 0;
@@ -56,8 +56,8 @@ class StoreReader {
                                                            const std::string& cursor) = 0;
   virtual absl::StatusOr<Page<EventRecord>> ListEvents(const JobId& job, int page_size, const std::string& cursor) = 0;
   struct RequestRecord {
-    std::string body_digest;
-    JobId job;
+    std::string body_digest{};
+    JobId job{};
   };
   virtual absl::StatusOr<RequestRecord> GetRequest(const std::string& request_id) = 0;
   virtual absl::StatusOr<std::vector<std::pair<JobState, std::int64_t>>> CountJobs() = 0;

@@ -1,10 +1,13 @@
-// Reads NIfTI-1/2, ANALYZE 7.5, .hdr/.img pairs, plain or gzip, through niftilib. Every header field is checked before it
-// is used, so that a hostile file yields a Status; what can still crash the library is caught by reading in a child process.
+// Reads NIfTI-1/2, ANALYZE 7.5, .hdr/.img pairs, plain or gzip. Header layouts, byte swapping and rotations are niftilib's;
+// the bytes are read here, so that every field is checked before it is used, memory is taken only for voxels that can be
+// there, and a hostile file yields a Status. What could still crash is caught by reading in a child process.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "libs/volume/volume.h"
 
@@ -23,14 +26,19 @@ struct NiftiVolume {
 };
 
 // The first 3D volume of the file, scaled by scl_slope and scl_inter (slope 0 or not finite = unscaled).
-// The affine follows nibabel: sform if its code is > 0, else qform if its code is > 0, else from pixdim alone.
+// The affine follows nibabel: sform if its code is > 0, else qform if its code is > 0, else from pixdim alone (first axis to
+// the left, as ANALYZE means it). The spacing is pixdim's; where that is 0 or not finite, the affine's. A 4D file must hold
+// all its volumes, though only the first is kept; a 3D header whose last axis has one voxel is read, a 2D header is not.
+// `path` may name either half of a pair.
 //   - NotFound: no such file, or a .hdr without its .img.
 //   - InvalidArgument: refused; the message names the defect in a user's words: not a NIfTI file, "truncated: …",
-//     "2D image", "RGB voxels", "complex voxels", "no finite voxel", "constant image", "too large: …", "dimension …".
-//   - Unavailable: I/O error.
+//     "2D image", "RGB voxels", "complex voxels", "no finite voxel", "constant image", "too large: …", "dimension …",
+//     "damaged: …" (gzip), "orientation: …", "unknown datatype …", "vox_offset …", "scl_inter …".
+//   - ResourceExhausted: no memory.   - PermissionDenied, Unavailable: I/O error.
 absl::StatusOr<NiftiVolume> ReadNifti(const std::filesystem::path& path, const NiftiOptions& options = {});
 
-// Writes a float32 NIfTI-1 file (.nii, or .nii.gz by the name) with the volume's affine as sform.   - Unavailable: I/O error.
+// Writes a float32 NIfTI-1 file (.nii, or .nii.gz by the name) with the volume's affine as sform. Atomic.
+//   - InvalidArgument: an axis longer than 32767.   - ResourceExhausted, Unavailable: I/O error.
 absl::Status WriteNifti(const std::filesystem::path& path, const Volume& volume);
 
 }  // namespace amaes

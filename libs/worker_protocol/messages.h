@@ -18,40 +18,40 @@ inline constexpr std::uint32_t kMaxWorkerMessageBytes = 16u << 20;
 
 struct WorkerStart {
   int protocol_version = kWorkerProtocolVersion;
-  std::string job;
+  std::string job{};
   AttemptNumber attempt = 0;
   int rank = 0, world_size = 1;
-  std::string spec_json;
-  std::string job_folder, volumes_folder, dataset_folder;
-  std::string bind_address;
+  std::string spec_json{};
+  std::string job_folder{}, volumes_folder{}, dataset_folder{};
+  std::string bind_address{};
   int device_index = -1;  // GPU; -1 = CPU
   std::int64_t first_lane = 0, last_lane = 0;
-  std::string staging_folder, previous_folder;
+  std::string staging_folder{}, previous_folder{};
   bool operator==(const WorkerStart&) const = default;
 };
 struct KeyValue {
-  std::string key, value;
+  std::string key{}, value{};
   bool aborted = false;
   bool operator==(const KeyValue&) const = default;
 };
 struct WorkerStop {
-  std::string reason;
+  std::string reason{};
   bool operator==(const WorkerStop&) const = default;
 };
 using WorkerCommand = std::variant<WorkerStart, KeyValue, WorkerStop>;
 
 struct WorkerHello {
   int protocol_version = kWorkerProtocolVersion;
-  std::string software;
+  std::string software{};
   bool operator==(const WorkerHello&) const = default;
 };
 struct WorkerPhase {
-  std::string phase;
+  std::string phase{};
   std::int64_t step = 0;
   bool operator==(const WorkerPhase&) const = default;
 };
 struct KeyWait {
-  std::string key;
+  std::string key{};
   bool operator==(const KeyWait&) const = default;
 };
 struct TrainProgress {
@@ -63,25 +63,25 @@ struct TrainProgress {
 };
 struct ValidationResult {
   std::int64_t step = 0;
-  std::string split;  // held_out or train
+  std::string split{};  // held_out or train
   double loss_masked = 0, loss_visible = 0, masked_r2 = 0, loss_visible_mean = 0;
   bool operator==(const ValidationResult&) const = default;
 };
 struct CheckpointCommitted {
-  std::string name;
+  std::string name{};
   std::int64_t step = 0;
-  std::string manifest_sha256;
+  std::string manifest_sha256{};
   std::int64_t size_bytes = 0;
-  std::string parent;
+  std::string parent{};
   double loss_masked = 0, stall_seconds = 0, persist_seconds = 0;
   bool operator==(const CheckpointCommitted&) const = default;
 };
 struct CheckpointRejected {
-  std::string name, reason;
+  std::string name{}, reason{};
   bool operator==(const CheckpointRejected&) const = default;
 };
 struct CheckpointDeleted {
-  std::string name;
+  std::string name{};
   bool operator==(const CheckpointDeleted&) const = default;
 };
 struct IngestCount {
@@ -89,7 +89,7 @@ struct IngestCount {
   bool operator==(const IngestCount&) const = default;
 };
 struct DatasetStaged {
-  std::string digest;
+  std::string digest{};
   bool operator==(const DatasetStaged&) const = default;
 };
 struct WorkerFinished {
@@ -98,7 +98,7 @@ struct WorkerFinished {
   bool operator==(const WorkerFinished&) const = default;
 };
 struct WorkerFailed {
-  std::string reason, message;
+  std::string reason{}, message{};
   bool retryable = true;
   bool operator==(const WorkerFailed&) const = default;
 };
@@ -106,7 +106,10 @@ using WorkerReport = std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, T
                                   CheckpointCommitted, CheckpointRejected, CheckpointDeleted, IngestCount, DatasetStaged,
                                   WorkerFinished, WorkerFailed>;
 
-// Serialised protobuf, without the length.
+bool IsUtf8(const std::string& text);
+
+// Serialised protobuf, without the length. Bytes that are not UTF-8 become '?': a message of failure must arrive whatever it
+// quotes.
 std::string EncodeCommand(const WorkerCommand& command);
 std::string EncodeReport(const WorkerReport& report);
 // Unknown fields are tolerated.   - InvalidArgument: not such a message, or empty.

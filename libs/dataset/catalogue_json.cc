@@ -1,0 +1,107 @@
+#include "libs/dataset/catalogue_json.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/status_macros.h"
+#include "libs/dataset/json_fields.h"
+
+namespace amaes {
+namespace {
+
+using nlohmann::json;
+
+Split ParseSplit(const std::string& name) {
+  if (name == SplitName(Split::kTrain)) return Split::kTrain;
+  if (name == SplitName(Split::kHeldOut)) return Split::kHeldOut;
+  throw JsonFieldError{absl::StrCat("field 'split' is '", name, "'")};
+}
+
+json ItemsJson(const std::vector<IngestReport::Item>& items) {
+  json out = json::array();
+  for (const IngestReport::Item& item : items) out.push_back({{"reason", item.reason}, {"source", item.source}});
+  return out;
+}
+
+std::vector<IngestReport::Item> Items(const json& object, const char* name) {
+  std::vector<IngestReport::Item> items;
+  for (const json& item : Field<std::vector<json>>(object, name)) {
+    items.push_back({Field<std::string>(item, "source"), Field<std::string>(item, "reason")});
+  }
+  return items;
+}
+
+}  // namespace
+
+std::string SplitName(Split split) { return split == Split::kTrain ? "train" : "held-out"; }
+
+std::string EntryJson(const CatalogueEntry& entry) {
+  return CanonicalJson({{"chunk_checksums", entry.chunk_checksums},
+                        {"foreground_share", entry.foreground_share},
+                        {"frames", entry.frames},
+                        {"mean", entry.mean},
+                        {"modality", entry.modality},
+                        {"nonfinite_voxels", entry.nonfinite_voxels},
+                        {"session", entry.session},
+                        {"shape", entry.shape},
+                        {"source", entry.source},
+                        {"source_shape", entry.source_shape},
+                        {"source_spacing", entry.source_spacing},
+                        {"split", SplitName(entry.split)},
+                        {"standard_deviation", entry.standard_deviation},
+                        {"stored_bytes", entry.stored_bytes},
+                        {"subject", entry.subject},
+                        {"volume", entry.volume},
+                        {"voxel_digest", entry.voxel_digest}});
+}
+
+absl::StatusOr<CatalogueEntry> ParseEntry(const std::string& line) {
+  CatalogueEntry entry;
+  AMAES_RETURN_IF_ERROR(WithJsonObject(line, [&](const json& object) {
+    entry.volume = Field<std::string>(object, "volume");
+    entry.voxel_digest = Field<std::string>(object, "voxel_digest");
+    entry.subject = Field<std::string>(object, "subject");
+    entry.session = Field<std::string>(object, "session");
+    entry.modality = Field<std::string>(object, "modality");
+    entry.source = Field<std::string>(object, "source");
+    entry.shape = Field<Shape3>(object, "shape");
+    entry.source_shape = Field<Shape3>(object, "source_shape");
+    entry.source_spacing = Field<std::array<double, 3>>(object, "source_spacing");
+    entry.mean = Field<double>(object, "mean");
+    entry.standard_deviation = Field<double>(object, "standard_deviation");
+    entry.foreground_share = Field<double>(object, "foreground_share");
+    entry.nonfinite_voxels = Field<std::int64_t>(object, "nonfinite_voxels");
+    entry.frames = Field<int>(object, "frames");
+    entry.split = ParseSplit(Field<std::string>(object, "split"));
+    entry.stored_bytes = Field<std::int64_t>(object, "stored_bytes");
+    entry.chunk_checksums = Field<std::vector<std::uint32_t>>(object, "chunk_checksums");
+    if (entry.shape[0] < 1 || entry.shape[1] < 1 || entry.shape[2] < 1) {
+      return absl::DataLossError("field 'shape' is not positive");
+    }
+    return absl::OkStatus();
+  }));
+  return entry;
+}
+
+std::string ReportJson(const IngestReport& report) {
+  return CanonicalJson({{"duplicates", ItemsJson(report.duplicates)},
+                        {"files", report.files},
+                        {"quarantined", ItemsJson(report.quarantined)},
+                        {"skipped", ItemsJson(report.skipped)},
+                        {"volumes", report.volumes}});
+}
+
+absl::StatusOr<IngestReport> ParseReport(const std::string& text) {
+  IngestReport report;
+  AMAES_RETURN_IF_ERROR(WithJsonObject(text, [&](const json& object) {
+    report.files = Field<std::int64_t>(object, "files");
+    report.volumes = Field<std::int64_t>(object, "volumes");
+    report.duplicates = Items(object, "duplicates");
+    report.quarantined = Items(object, "quarantined");
+    report.skipped = Items(object, "skipped");
+    return absl::OkStatus();
+  }));
+  return report;
+}
+
+}  // namespace amaes

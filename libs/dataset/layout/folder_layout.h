@@ -1,0 +1,12 @@
+#pragma once
+
+#include "libs/dataset/layout.h"
+
+namespace amaes {
+
+class FolderLayout final : public Layout {
+ public:
+  absl::StatusOr<ScanList> Scan(const std::filesystem::path& folder) override;
+};
+
+}  // namespace amaes

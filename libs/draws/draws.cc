@@ -1,0 +1,83 @@
+#include "libs/draws/draws.h"
+
+#include <numeric>
+
+#include "absl/types/span.h"
+#include "libs/base/log.h"
+#include "libs/base/rng.h"
+
+namespace amaes {
+namespace {
+
+std::int64_t TokenCount(std::int64_t patch, std::int64_t token) {
+  AMAES_CHECK(token > 0 && patch >= token && patch % token == 0);
+  const std::int64_t side = patch / token;
+  return side * side * side;
+}
+
+std::int64_t VisibleTokenCount(std::int64_t tokens, double ratio) {
+  AMAES_CHECK(ratio >= 0 && ratio <= 1);
+  return static_cast<std::int64_t>(static_cast<double>(tokens) * (1 - ratio));
+}
+
+// One integer is drawn per axis that is at least as long as the patch, in axis order; none for a shorter one.
+CropDraw Crop(RandomStream stream, const Shape3& volume, std::int64_t patch) {
+  AMAES_CHECK(patch > 0);
+  CropDraw draw;
+  for (int axis = 0; axis < 3; ++axis) {
+    AMAES_CHECK(volume[axis] > 0);
+    draw.size[axis] = patch;
+    if (volume[axis] >= patch) {
+      draw.start[axis] = stream.UniformInt(static_cast<std::uint32_t>(volume[axis] - patch + 1));
+      draw.read[axis] = patch;
+    } else {
+      draw.read[axis] = volume[axis];
+      draw.before[axis] = (patch - volume[axis]) / 2;
+    }
+  }
+  return draw;
+}
+
+// The visible tokens are drawn, since they are fewer at the usual ratio.
+std::vector<std::uint8_t> Mask(RandomStream stream, std::int64_t patch, std::int64_t token, double ratio) {
+  const std::int64_t tokens = TokenCount(patch, token);
+  const std::int64_t visible = VisibleTokenCount(tokens, ratio);
+  std::vector<std::uint32_t> order(static_cast<std::size_t>(tokens));
+  std::iota(order.begin(), order.end(), 0u);
+  stream.ShufflePrefix(absl::MakeSpan(order), static_cast<std::size_t>(visible));
+  std::vector<std::uint8_t> mask(static_cast<std::size_t>(tokens), 1);
+  for (std::int64_t i = 0; i < visible; ++i) mask[order[i]] = 0;
+  return mask;
+}
+
+RandomStream Stream(std::uint64_t seed, Purpose purpose, std::int64_t position) {
+  AMAES_CHECK(position >= 0);
+  return RandomStream(seed, purpose, static_cast<std::uint64_t>(position));
+}
+
+}  // namespace
+
+CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, std::int64_t patch) {
+  return Crop(Stream(seed, Purpose::kCrop, position), volume, patch);
+}
+
+std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, std::int64_t patch, std::int64_t token,
+                                        double ratio) {
+  return Mask(Stream(seed, Purpose::kMask, position), patch, token, ratio);
+}
+
+std::int64_t MaskedTokenCount(std::int64_t patch, std::int64_t token, double ratio) {
+  const std::int64_t tokens = TokenCount(patch, token);
+  return tokens - VisibleTokenCount(tokens, ratio);
+}
+
+CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, std::int64_t patch) {
+  return Crop(Stream(seed, Purpose::kValidationCrop, index), volume, patch);
+}
+
+std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, std::int64_t patch,
+                                             std::int64_t token, double ratio) {
+  return Mask(Stream(seed, Purpose::kValidationMask, index), patch, token, ratio);
+}
+
+}  // namespace amaes

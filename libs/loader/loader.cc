@@ -1,0 +1,208 @@
+#include "libs/loader/loader.h"
+
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/log.h"
+#include "libs/base/mutex.h"
+#include "libs/base/status_macros.h"
+#include "libs/loader/sample_reader.h"
+
+namespace amaes {
+namespace {
+
+constexpr std::size_t kOpenVolumes = 64;
+
+std::vector<CatalogueEntry> EntriesOf(const DatasetVersion& version, Split split) {
+  std::vector<CatalogueEntry> entries;
+  for (const std::int64_t index : version.Indices(split)) entries.push_back(version.entries[index]);
+  return entries;
+}
+
+// What this rank reads, in its order. Thread-safe.
+class RankSamples {
+ public:
+  RankSamples(const DatasetVersion& version, const LoaderOptions& options)
+      : options_(options),
+        entries_(EntriesOf(version, Split::kTrain)),
+        stream_(options.seed, version.digest, static_cast<std::int64_t>(entries_.size())),
+        reader_(options, kOpenVolumes) {}
+
+  // `number` counts the rank's samples from the first step on.
+  absl::StatusOr<Sample> Read(std::int64_t number) {
+    const std::int64_t step = options_.first_step + number / options_.lanes.size();
+    const std::int64_t lane = options_.lanes.first + number % options_.lanes.size();
+    Sample sample;
+    sample.position = step * options_.global_batch + lane;
+    sample.volume = stream_.VolumeAt(sample.position);
+    const CatalogueEntry& entry = entries_[sample.volume];
+    sample.crop = DrawCrop(stream_.draw_seed(), sample.position, entry.shape, options_.patch);
+    sample.token_mask =
+        DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
+    const absl::Status status = reader_.Fill(entry, sample);
+    if (!status.ok()) return Annotate(status, absl::StrCat("sample at position ", sample.position));
+    return sample;
+  }
+
+  std::int64_t bytes_read() { return reader_.bytes_read(); }
+
+ private:
+  const LoaderOptions options_;
+  const std::vector<CatalogueEntry> entries_;
+  const SampleStream stream_;
+  SampleReader reader_;
+};
+
+// Adds the time between construction and destruction.
+class WaitTimer {
+ public:
+  WaitTimer(Clock& clock, std::atomic<std::int64_t>& total) : clock_(clock), total_(total), start_(clock.Monotonic()) {}
+  ~WaitTimer() { total_ += absl::ToInt64Nanoseconds(clock_.Monotonic() - start_); }
+  WaitTimer(const WaitTimer&) = delete;
+  WaitTimer& operator=(const WaitTimer&) = delete;
+
+ private:
+  Clock& clock_;
+  std::atomic<std::int64_t>& total_;
+  const absl::Duration start_;
+};
+
+// Reads in Next().
+class DirectLoader final : public Loader {
+ public:
+  DirectLoader(const DatasetVersion& version, const LoaderOptions& options, Clock& clock)
+      : clock_(clock), samples_(version, options) {}
+
+  absl::StatusOr<Sample> Next() override {
+    const WaitTimer timer(clock_, waited_);
+    return samples_.Read(next_++);
+  }
+  absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
+  std::int64_t bytes_read() const override { return samples_.bytes_read(); }
+
+ private:
+  Clock& clock_;
+  mutable RankSamples samples_;
+  std::int64_t next_ = 0;
+  std::atomic<std::int64_t> waited_{0};
+};
+
+// Threads take sample numbers in order and put what they read into a ring; Next takes it out in order.
+class ThreadedLoader final : public Loader {
+ public:
+  ThreadedLoader(const DatasetVersion& version, const LoaderOptions& options, Clock& clock)
+      : clock_(clock), samples_(version, options), ring_(static_cast<std::size_t>(options.prefetch)) {
+    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
+  }
+
+  ~ThreadedLoader() override {
+    {
+      MutexLock lock(mutex_);
+      stopped_ = true;
+    }
+    room_.NotifyAll();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  absl::StatusOr<Sample> Next() override {
+    const WaitTimer timer(clock_, waited_);
+    MutexLock lock(mutex_);
+    std::optional<absl::StatusOr<Sample>>& slot = Slot(consumed_);
+    while (!slot.has_value()) ready_.Wait(mutex_);
+    absl::StatusOr<Sample> sample = *std::move(slot);
+    slot.reset();
+    ++consumed_;
+    room_.NotifyOne();
+    return sample;
+  }
+
+  absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
+  std::int64_t bytes_read() const override { return samples_.bytes_read(); }
+
+ private:
+  std::optional<absl::StatusOr<Sample>>& Slot(std::int64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return ring_[static_cast<std::size_t>(number) % ring_.size()];
+  }
+
+  // The next sample number to read, once there is room for it; none when stopped.
+  std::optional<std::int64_t> Take() {
+    MutexLock lock(mutex_);
+    while (!stopped_ && taken_ - consumed_ >= static_cast<std::int64_t>(ring_.size())) room_.Wait(mutex_);
+    if (stopped_) return std::nullopt;
+    return taken_++;
+  }
+
+  void Work() {
+    while (const std::optional<std::int64_t> number = Take()) {
+      absl::StatusOr<Sample> sample = samples_.Read(*number);
+      MutexLock lock(mutex_);
+      Slot(*number) = std::move(sample);
+      ready_.NotifyOne();
+    }
+  }
+
+  Clock& clock_;
+  mutable RankSamples samples_;
+  std::atomic<std::int64_t> waited_{0};
+  Mutex mutex_;
+  CondVar ready_, room_;
+  std::vector<std::optional<absl::StatusOr<Sample>>> ring_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t consumed_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+absl::Status CheckShare(const LoaderOptions& options) {
+  const LaneRange& lanes = options.lanes;
+  if (lanes.first < 0 || lanes.size() < 1 || lanes.last > options.global_batch) {
+    return absl::InvalidArgumentError(absl::StrCat("loader: lanes ", lanes.first, " to ", lanes.last,
+                                                   " are no part of a batch of ", options.global_batch));
+  }
+  if (options.first_step < 0 || options.threads < 0 || (options.threads > 0 && options.prefetch < 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("loader: first step ", options.first_step, ", ", options.threads,
+                                                   " threads, prefetch ", options.prefetch));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(const DatasetVersion& version, const LoaderOptions& options,
+                                                       Clock& clock) {
+  AMAES_RETURN_IF_ERROR(CheckLoaderOptions(options));
+  AMAES_RETURN_IF_ERROR(CheckShare(options));
+  if (version.Indices(Split::kTrain).empty()) {
+    return absl::InvalidArgumentError("the dataset version has no training volume");
+  }
+  if (options.threads == 0) return std::make_unique<DirectLoader>(version, options, clock);
+  return std::make_unique<ThreadedLoader>(version, options, clock);
+}
+
+absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
+                                                   const LoaderOptions& options) {
+  AMAES_RETURN_IF_ERROR(CheckLoaderOptions(options));
+  const std::vector<CatalogueEntry> entries = EntriesOf(version, split);
+  std::vector<Sample> samples;
+  if (entries.empty()) return samples;
+  const auto volumes = static_cast<std::int64_t>(entries.size());
+  const std::uint64_t seed = SampleStream(options.seed, version.digest, volumes).draw_seed();
+  SampleReader reader(options, kOpenVolumes);
+  for (std::int64_t i = 0; i < count; ++i) {
+    Sample sample;
+    sample.position = i;
+    sample.volume = i % volumes;
+    const CatalogueEntry& entry = entries[sample.volume];
+    sample.crop = DrawValidationCrop(seed, i, entry.shape, options.patch);
+    sample.token_mask = DrawValidationMask(seed, i, options.patch, options.token, options.mask_ratio);
+    const absl::Status status = reader.Fill(entry, sample);
+    if (!status.ok()) return Annotate(status, absl::StrCat("fixed crop ", i));
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+}  // namespace amaes

@@ -1,0 +1,158 @@
+#include "libs/spec/fields.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace amaes {
+namespace {
+
+constexpr FieldScope kAll = FieldScope::kAll;
+constexpr FieldScope kPretrain = FieldScope::kPretrain;
+constexpr FieldScope kIngest = FieldScope::kIngest;
+
+constexpr FieldRange kNone{};
+constexpr FieldRange kSteps{0, 1e9};
+constexpr FieldRange kShare{0, 1, true, true};
+constexpr FieldRange kMoment{0, 1, false, true};
+
+#define AMAES_AT(member) [](JobSpec& spec) -> FieldRef { return &spec.member; }
+
+void AddCommon(std::vector<Field>& out) {
+  out.insert(out.end(), {
+      {"kind", kAll, AMAES_AT(kind), "", kNone, {"pretrain", "ingest"}, "what the job does", {"type"}},
+      {"name", kAll, AMAES_AT(name), "", kNone, {}, "shown to people; [a-z0-9-], at most 63; empty = the job's id", {"title"}},
+      {"priority", kAll, AMAES_AT(priority), "", {0, 100}, {}, "0 to 100, higher first", {}},
+  });
+}
+
+void AddData(std::vector<Field>& out) {
+  out.insert(out.end(), {
+      {"dataset.name", kPretrain, AMAES_AT(pretrain.dataset.name), "", kNone, {}, "dataset to train on; required", {"data"}},
+      {"dataset.version", kPretrain, AMAES_AT(pretrain.dataset.version), "", {0, 1e9}, {},
+       "0 = the newest at submit", {}},
+      {"dataset.digest", kPretrain, AMAES_AT(pretrain.dataset.digest), "", kNone, {},
+       "SHA-256 of the version; filled at submit", {}},
+      {"network.name", kPretrain, AMAES_AT(pretrain.network.name), "", kNone, {"unet_b", "unet_xl", "unet"},
+       "unet_b (32 filters), unet_xl (64) or unet (as many as network.filters says)", {"model", "architecture"}},
+      {"network.filters", kPretrain, AMAES_AT(pretrain.network.filters), "channels", {0, 512}, {},
+       "channels of the first level; 0 = the network's own", {"starting_filters", "width"}},
+      {"patch", kPretrain, AMAES_AT(pretrain.patch), "voxels per side", {32, 512}, {},
+       "cube that the network sees; a multiple of 16", {"patch_size", "crop_size"}},
+      {"mask.ratio", kPretrain, AMAES_AT(pretrain.mask.ratio), "", kShare, {}, "share of tokens masked, exact count",
+       {"mask_ratio", "masking_ratio"}},
+      {"mask.token", kPretrain, AMAES_AT(pretrain.mask.token), "voxels per side", {1, 256}, {},
+       "cube that is masked as a whole; divides patch", {"token_size", "mask_patch_size"}},
+      {"loss.region", kPretrain, AMAES_AT(pretrain.loss.region), "", kNone, {"whole", "masked"},
+       "which voxels the squared error is over", {"loss_region"}},
+  });
+}
+
+void AddTraining(std::vector<Field>& out) {
+  out.insert(out.end(), {
+      {"optimizer.learning_rate", kPretrain, AMAES_AT(pretrain.optimizer.learning_rate), "per step", {0, 10, true}, {},
+       "AdamW's highest learning rate", {"lr", "learning_rate", "optimizer.lr"}},
+      {"optimizer.beta1", kPretrain, AMAES_AT(pretrain.optimizer.beta1), "", kMoment, {}, "decay of the first moment", {}},
+      {"optimizer.beta2", kPretrain, AMAES_AT(pretrain.optimizer.beta2), "", kMoment, {}, "decay of the second moment", {}},
+      {"optimizer.epsilon", kPretrain, AMAES_AT(pretrain.optimizer.epsilon), "", {0, 1, true}, {},
+       "added to the root of the second moment", {"eps", "optimizer.eps"}},
+      {"optimizer.weight_decay", kPretrain, AMAES_AT(pretrain.optimizer.weight_decay), "", {0, 10}, {},
+       "decoupled, on all parameters", {"wd", "optimizer.wd"}},
+      {"schedule.steps", kPretrain, AMAES_AT(pretrain.schedule.steps), "steps", kSteps, {},
+       "optimiser updates; 0 = from schedule.passes", {"max_steps", "num_steps", "iterations"}},
+      {"schedule.passes", kPretrain, AMAES_AT(pretrain.schedule.passes), "passes", {0, 1e6, true}, {},
+       "through the training volumes; used when schedule.steps is 0", {"epochs", "max_epochs", "num_epochs"}},
+      {"schedule.warmup_steps", kPretrain, AMAES_AT(pretrain.schedule.warmup_steps), "steps", {-1, 1e9}, {},
+       "linear warm-up; -1 = 5 % of the steps", {"warmup", "schedule.warmup"}},
+      {"schedule.warmup_start_factor", kPretrain, AMAES_AT(pretrain.schedule.warmup_start_factor), "", {0, 1}, {},
+       "learning rate at step 0 as a share of optimizer.learning_rate", {}},
+      {"global_batch", kPretrain, AMAES_AT(pretrain.global_batch), "samples", {1, 65536}, {},
+       "samples per step, whatever the number of workers", {"batch_size", "batch"}},
+      {"micro_batch", kPretrain, AMAES_AT(pretrain.micro_batch), "samples", {1, 4096}, {}, "samples per forward pass",
+       {"batch_size_per_gpu"}},
+  });
+}
+
+void AddPlaces(std::vector<Field>& out) {
+  out.insert(out.end(), {
+      {"workers", kPretrain, AMAES_AT(pretrain.workers), "slots", {1, 4096}, {}, "training processes, one per slot",
+       {"gpus", "num_gpus", "world_size", "ranks"}},
+      {"device", kPretrain, AMAES_AT(pretrain.device), "", kNone, {"auto", "cpu", "gpu"}, "kind of slot", {"accelerator"}},
+      {"precision", kPretrain, AMAES_AT(pretrain.precision), "", kNone, {"fp32", "bf16"},
+       "bf16 = autocast; weights and optimiser stay fp32", {"dtype"}},
+      {"deterministic", kPretrain, AMAES_AT(pretrain.deterministic), "", kNone, {}, "the same bits on every run", {}},
+      {"threads_per_worker", kPretrain, AMAES_AT(pretrain.threads_per_worker), "threads", {1, 1024}, {},
+       "of a worker's tensor operations on the CPU", {"threads", "num_threads"}},
+      {"seed", kPretrain, AMAES_AT(pretrain.seed), "", kNone, {}, "names every random draw of the run", {"random_seed"}},
+      {"checkpoint.every_steps", kPretrain, AMAES_AT(pretrain.checkpoint.every_steps), "steps", {1, 1e9}, {},
+       "and always after the last step", {"checkpoint_every", "checkpoint.every"}},
+      {"checkpoint.keep", kPretrain, AMAES_AT(pretrain.checkpoint.keep), "checkpoints", {1, 10000}, {},
+       "newest verified ones kept", {}},
+      {"validation.every_steps", kPretrain, AMAES_AT(pretrain.validation.every_steps), "steps", kSteps, {},
+       "and always before the first and after the last step; 0 = never", {"validation_every", "validation.every"}},
+      {"validation.crops", kPretrain, AMAES_AT(pretrain.validation.crops), "crops", {1, 4096}, {},
+       "fixed crops with fixed masks, as many held-out as training", {}},
+      {"loader.threads", kPretrain, AMAES_AT(pretrain.loader.threads), "threads", {1, 256}, {}, "per worker",
+       {"num_workers"}},
+      {"loader.prefetch", kPretrain, AMAES_AT(pretrain.loader.prefetch), "samples", {1, 4096}, {},
+       "ready ahead, per worker", {"prefetch_factor"}},
+      {"loader.on_damage", kPretrain, AMAES_AT(pretrain.loader.on_damage), "", kNone, {"fail", "skip"},
+       "what a damaged chunk of a volume does", {}},
+      {"restart.max_restarts", kPretrain, AMAES_AT(pretrain.restart.max_restarts), "restarts", {0, 1e6}, {},
+       "after worker failures; 0 = never", {"retries", "max_retries"}},
+      {"restart.no_progress_limit", kPretrain, AMAES_AT(pretrain.restart.no_progress_limit), "restarts", {1, 1e6}, {},
+       "restarts in a row without a new checkpoint or step", {}},
+  });
+}
+
+void AddIngest(std::vector<Field>& out) {
+  out.insert(out.end(), {
+      {"dataset", kIngest, AMAES_AT(ingest.dataset), "", kNone, {}, "dataset to make a version of; required", {"dataset.name"}},
+      {"from", kIngest, AMAES_AT(ingest.from), "", kNone, {}, "absolute folder on the agent's node; required",
+       {"path", "source", "folder"}},
+      {"layout", kIngest, AMAES_AT(ingest.layout), "", kNone, {"folder"}, "how the folder is organised", {"format"}},
+      {"contract", kIngest, AMAES_AT(ingest.contract), "", kNone, {"amaes"},
+       "how volumes are oriented, spaced and normalised", {"preprocessing"}},
+      {"reference_crop", kIngest, AMAES_AT(ingest.reference_crop), "", kNone, {},
+       "keep one voxel beyond the last foreground index, as the reference does", {}},
+      {"processes", kIngest, AMAES_AT(ingest.processes), "processes", {0, 1024}, {},
+       "files read at once; 0 = the slot's cores", {"workers", "num_workers"}},
+      {"memory_limit_mib", kIngest, AMAES_AT(ingest.memory_limit_mib), "MiB per file", {64, 1 << 20}, {},
+       "a file that needs more is quarantined", {"memory_limit"}},
+      {"time_limit_seconds", kIngest, AMAES_AT(ingest.time_limit_seconds), "seconds per file", {1, 86400}, {},
+       "a file that takes longer is quarantined", {"time_limit", "timeout"}},
+  });
+}
+
+#undef AMAES_AT
+
+}  // namespace
+
+const std::vector<Field>& SpecFields() {
+  static const std::vector<Field>* const fields = [] {
+    auto* out = new std::vector<Field>;
+    AddCommon(*out);
+    AddData(*out);
+    AddTraining(*out);
+    AddPlaces(*out);
+    AddIngest(*out);
+    return out;
+  }();
+  return *fields;
+}
+
+bool AppliesTo(const Field& field, JobKind kind) {
+  switch (field.scope) {
+    case FieldScope::kAll: return true;
+    case FieldScope::kPretrain: return kind == JobKind::kPretrain;
+    case FieldScope::kIngest: return kind == JobKind::kIngest;
+  }
+  return false;
+}
+
+const Field* FindField(absl::string_view path, JobKind kind) {
+  for (const Field& field : SpecFields()) {
+    if (field.path == path && AppliesTo(field, kind)) return &field;
+  }
+  return nullptr;
+}
+
+}  // namespace amaes

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "libs/spec/fields.h"
+#include "libs/spec/resolve.h"
+#include "libs/spec/spec_io.h"
+
+namespace amaes {
+namespace {
+
+using Problems = std::vector<SpecProblem>;
+
+bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+bool IsName(const std::string& text, std::size_t longest) {
+  return !text.empty() && text.size() <= longest &&
+         std::all_of(text.begin(), text.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+}
+
+bool IsHex64(const std::string& text) {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(),
+                                          [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::string Quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void CheckDatasetName(const std::string& field, const std::string& name, Problems& out) {
+  if (name.empty()) {
+    out.push_back({field, "is required: the name of a dataset"});
+  } else if (!IsName(name, 63) || !IsLowerOrDigit(name[0])) {
+    out.push_back({field, absl::StrCat(Quoted(name), " is no dataset name: lower-case letters, digits and -, at most 63, "
+                                                     "a letter or digit first")});
+  }
+}
+
+void CheckNetwork(const PretrainSpec& spec, Problems& out) {
+  const std::int64_t own = FiltersOfNetwork(spec.network.name);
+  const std::int64_t filters = spec.network.filters;
+  if (spec.network.name == "unet" && filters == 0) {
+    out.push_back({"network.filters", "is required for network unet: channels of the first level, e.g. 16"});
+  } else if (own > 0 && filters > 0 && filters != own) {
+    out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", spec.network.name, ", which has ", own,
+                                                   "; leave it out, or use network unet")});
+  }
+}
+
+void CheckPatch(const PretrainSpec& spec, Problems& out) {
+  if (spec.patch % 16 != 0) {
+    out.push_back({"patch", absl::StrCat(spec.patch, " is not a multiple of 16: the network halves it four times")});
+  }
+  const std::int64_t token = spec.mask.token;
+  if (token < 1 || spec.patch < 1 || spec.patch > 4096) return;  // said by the ranges
+  if (spec.patch % token != 0) {
+    out.push_back({"mask.token", absl::StrCat(token, " does not divide patch ", spec.patch)});
+    return;
+  }
+  const double tokens = std::pow(static_cast<double>(spec.patch / token), 3);
+  const double visible = std::floor(tokens * (1 - spec.mask.ratio));
+  if (spec.mask.ratio > 0 && spec.mask.ratio < 1 && (visible < 1 || visible >= tokens)) {
+    out.push_back({"mask.ratio", absl::StrCat("of the ", tokens, " tokens of a patch at least one must be masked and one "
+                                              "visible; mask.ratio ", spec.mask.ratio, " leaves ", visible, " visible")});
+  }
+}
+
+void CheckBatch(const PretrainSpec& spec, Problems& out) {
+  if (spec.micro_batch > spec.global_batch) {
+    out.push_back({"micro_batch", absl::StrCat(spec.micro_batch, " is more than global_batch ", spec.global_batch)});
+  }
+  if (spec.workers > spec.global_batch) {
+    out.push_back({"workers", absl::StrCat(spec.workers, " is more than global_batch ", spec.global_batch,
+                                           ": every worker needs at least one sample per step")});
+  }
+}
+
+void CheckPretrain(const PretrainSpec& spec, Problems& out) {
+  CheckDatasetName("dataset.name", spec.dataset.name, out);
+  if (!spec.dataset.digest.empty() && !IsHex64(spec.dataset.digest)) {
+    out.push_back({"dataset.digest", absl::StrCat(Quoted(spec.dataset.digest), " is not 64 hexadecimal digits")});
+  }
+  CheckNetwork(spec, out);
+  CheckPatch(spec, out);
+  if (spec.schedule.steps > 0 && spec.schedule.warmup_steps > spec.schedule.steps) {
+    out.push_back({"schedule.warmup_steps", absl::StrCat(spec.schedule.warmup_steps, " is more than schedule.steps ",
+                                                         spec.schedule.steps)});
+  }
+  CheckBatch(spec, out);
+}
+
+void CheckIngest(const IngestSpec& spec, Problems& out) {
+  CheckDatasetName("dataset", spec.dataset, out);
+  if (spec.from.empty()) {
+    out.push_back({"from", "is required: an absolute folder on the agent's node"});
+  } else if (spec.from[0] != '/') {
+    out.push_back({"from", absl::StrCat(Quoted(spec.from), " is not an absolute path: it must begin with /")});
+  } else if (spec.from.find('\0') != std::string::npos) {
+    out.push_back({"from", "has a zero byte"});
+  }
+}
+
+}  // namespace
+
+std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
+  Problems crossing;
+  if (!spec.name.empty() && !IsName(spec.name, 63)) {
+    crossing.push_back({"name", absl::StrCat(Quoted(spec.name), " is no job name: lower-case letters, digits and -, at most 63")});
+  }
+  if (spec.kind == JobKind::kPretrain) {
+    CheckPretrain(spec.pretrain, crossing);
+  } else {
+    CheckIngest(spec.ingest, crossing);
+  }
+  Problems out;
+  for (const Field& field : SpecFields()) {
+    if (!AppliesTo(field, spec.kind)) continue;
+    const std::string wrong = CheckFieldRange(field, spec);
+    if (!wrong.empty()) out.push_back({field.path, wrong});
+    for (const SpecProblem& problem : crossing) {
+      // One message per field: out of range says enough.
+      if (problem.field == field.path && wrong.empty()) out.push_back(problem);
+    }
+  }
+  return out;
+}
+
+}  // namespace amaes

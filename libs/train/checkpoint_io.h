@@ -1,0 +1,44 @@
+// Tensors to files of a checkpoint and back. Weights: model.safetensors, float32, bare names. Optimiser state:
+// optimizer-R-of-W.safetensors, each holding both moments of a share of the tensors; any world size can load any other's.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "libs/checkpoint/checkpoint.h"
+#include "libs/models/network.h"
+#include "libs/train/adamw.h"
+
+namespace amaes {
+
+inline constexpr char kModelFile[] = "model.safetensors";
+std::string OptimizerFile(int rank, int world_size);
+
+// The rank that writes each tensor's moments: contiguous shares of about equal size. Pure.
+std::vector<int> OptimizerOwners(absl::Span<const std::int64_t> sizes, int world_size);
+
+// What one rank writes, copied to host memory: training may go on. Tensors are float32, contiguous, on the CPU.
+struct CheckpointShare {
+  int rank = 0, world_size = 1;
+  std::vector<NamedTensor> model;      // rank 0 only
+  std::vector<NamedTensor> optimizer;  // "exp_avg.NAME", "exp_avg_sq.NAME"
+};
+
+// - ResourceExhausted: out of memory.   - Internal: error of the tensor library.
+absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& optimizer, int rank, int world_size);
+
+// Writes the share's files into an existing folder, flushed, and describes them: the optimiser's, then rank 0's model.
+// Uses no tensor operation: for a thread of its own. Errors as WriteSafetensors and DescribeFile.
+absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::path& folder, const CheckpointShare& share);
+
+// Fills the parameters and both moments in place from a verified checkpoint. Nothing is changed unless everything fits.
+//   - FailedPrecondition: tensors are missing, unknown or of another shape; the message names them.
+//   - DataLoss, NotFound: as ReadSafetensors.   - Internal: error of the tensor library.
+absl::Status LoadState(const std::filesystem::path& folder, const CheckpointManifest& manifest, const Network& network,
+                       const AdamW& optimizer);
+
+}  // namespace amaes

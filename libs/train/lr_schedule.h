@@ -1,0 +1,19 @@
+// The learning rate of every step. Pure.
+#pragma once
+
+#include <cstdint>
+
+namespace amaes {
+
+struct LrSchedule {
+  double learning_rate = 1e-4;
+  std::int64_t steps = 0;            // T
+  std::int64_t warmup_steps = 0;     // T_w
+  double warmup_start_factor = 1e-3;
+};
+
+// Step t counts from 0. For t < T_w linear from warmup_start_factor·lr (t = 0) towards lr (t = T_w), then
+// 0.5·lr·(1 + cos(π·(t − T_w) / (T − T_w))): lr at t = T_w, 0 at t = T and after.
+double LearningRateAt(const LrSchedule& schedule, std::int64_t step);
+
+}  // namespace amaes

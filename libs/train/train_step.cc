@@ -1,0 +1,132 @@
+#include "libs/train/train_step.h"
+
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/augment/masking.h"
+#include "libs/base/status_macros.h"
+#include "libs/models/autocast.h"
+#include "libs/models/torch_errors.h"
+#include "libs/train/failure.h"
+#include "libs/train/tensor_buffer.h"
+
+namespace amaes {
+namespace {
+
+constexpr int kLoss = 1;  // ReconstructionSums::loss
+constexpr int kSkipped = ReconstructionSums::kCount;
+constexpr int kStop = kSkipped + 1;
+constexpr int kUnfinished = kSkipped + 2;
+constexpr int kStatistics = kSkipped + 3;
+
+}  // namespace
+
+TrainStep::TrainStep(const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
+                     const TrainStepOptions& options)
+    : network_(network), buckets_(buckets), optimizer_(optimizer), communicator_(communicator), options_(options) {}
+
+absl::Status TrainStep::ComputeGradients(std::int64_t update, NextSample next_sample, const StepFlags& flags) {
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("begin of step", [&] {
+    buckets_.BeginStep(update);
+    statistics_ = at::zeros({kStatistics}, at::TensorOptions(at::kDouble).device(options_.device));
+  })));
+  skipped_ = 0;
+  std::int64_t lanes_left = options_.lanes;
+  AMAES_ASSIGN_OR_RETURN(std::vector<Sample> samples, NextMicroBatch(next_sample, lanes_left));
+  while (!samples.empty()) {
+    // One micro-batch ahead, for only the last backward may start the all-reduce.
+    AMAES_ASSIGN_OR_RETURN(std::vector<Sample> following, NextMicroBatch(next_sample, lanes_left));
+    if (following.empty()) buckets_.ExpectLastBackward();
+    AMAES_RETURN_IF_ERROR(Backward(samples));
+    samples = std::move(following);
+  }
+  AMAES_RETURN_IF_ERROR(CollectiveFailure(buckets_.FinishBackward()));
+  return ShareStatistics(flags);
+}
+
+absl::StatusOr<std::vector<Sample>> TrainStep::NextMicroBatch(NextSample next_sample, std::int64_t& lanes_left) {
+  std::vector<Sample> samples;
+  while (lanes_left > 0 && samples.empty()) {
+    for (std::int64_t i = std::min(options_.micro_batch, lanes_left); i > 0; --i) {
+      absl::StatusOr<Sample> sample = next_sample();
+      if (!sample.ok()) return DataFailure(sample.status());
+      --lanes_left;
+      if (sample->skipped) {
+        ++skipped_;
+      } else {
+        samples.push_back(*std::move(sample));
+      }
+    }
+  }
+  return samples;
+}
+
+absl::Status TrainStep::Backward(const std::vector<Sample>& samples) {
+  at::Tensor loss;
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("forward", [&] {
+    std::vector<const Sample*> pointers;
+    for (const Sample& sample : samples) pointers.push_back(&sample);
+    MaskedBatch batch = MakeMaskedBatch(pointers, options_.patch, options_.token, options_.device);
+    const c10::ScalarType type = network_.parameters().front().tensor.scalar_type();
+    batch.input = batch.input.to(type);
+    batch.target = batch.target.to(type);
+    at::Tensor output;
+    {
+      const AutocastScope autocast(options_.device.type(), options_.bf16);
+      output = network_.Forward(batch.input);
+    }
+    const ReconstructionLoss result = ComputeLoss(output, batch, options_.region);
+    statistics_.narrow(0, 0, ReconstructionSums::kCount) += result.sums;
+    loss = result.loss / static_cast<double>(options_.global_batch);
+  })));
+  return TensorFailure(CatchTorch("backward", [&] { loss.backward(); }));
+}
+
+absl::Status TrainStep::ShareStatistics(const StepFlags& flags) {
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
+    const double own[] = {static_cast<double>(skipped_), flags.stop ? 1.0 : 0.0, flags.checkpoint_unfinished ? 1.0 : 0.0};
+    statistics_.narrow(0, kSkipped, 3).copy_(at::tensor(own, at::kDouble));
+  })));
+  const absl::StatusOr<Communicator::Ticket> ticket = communicator_.StartAllReduceSum(BufferOf(statistics_));
+  AMAES_RETURN_IF_ERROR(CollectiveFailure(ticket.status()));
+  AMAES_RETURN_IF_ERROR(CollectiveFailure(buckets_.Wait()));
+  return CollectiveFailure(communicator_.Wait(*ticket));
+}
+
+absl::StatusOr<StepReport> TrainStep::Update(std::int64_t update, double learning_rate) {
+  const double all = static_cast<double>(options_.global_batch);
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("update", [&] {
+    const c10::AutoGradMode no_gradients(false);
+    const at::Tensor taken = all - statistics_[kSkipped];
+    const at::Tensor divisor = (taken.clamp_min(1) / all).to(at::kFloat);
+    const at::Tensor skip = at::isfinite(statistics_[kLoss]).logical_and(taken > 0).logical_not().to(at::kFloat);
+    optimizer_.Step(buckets_.flat(), learning_rate, update, divisor, skip);
+  })));
+  // The only wait for a GPU in a step; the update is under way by then.
+  AMAES_RETURN_IF_ERROR(CollectiveFailure(communicator_.Synchronize()));
+  StepReport report;
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
+    const at::Tensor host = statistics_.to(at::kCPU);
+    const double* values = host.const_data_ptr<double>();
+    std::copy_n(values, ReconstructionSums::kCount, report.sums.values.begin());
+    report.skipped = std::llround(values[kSkipped]);
+    report.stop_requests = std::llround(values[kStop]);
+    report.checkpoints_unfinished = std::llround(values[kUnfinished]);
+  })));
+  if (!std::isfinite(report.sums.loss())) {
+    return WithReason(absl::OutOfRangeError(absl::StrCat("the loss of step ", update,
+                                                         " is not finite; lower optimizer.learning_rate, or look at the "
+                                                         "volumes of this step with `amaes job audit`")),
+                      "NON_FINITE_LOSS", /*retryable=*/false);
+  }
+  return report;
+}
+
+}  // namespace amaes

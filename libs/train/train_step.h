@@ -1,0 +1,77 @@
+// One optimiser update: samples → loss → backward → summed gradients → AdamW.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "libs/collective/communicator.h"
+#include "libs/evaluate/reconstruction.h"
+#include "libs/loader/loader.h"
+#include "libs/models/network.h"
+#include "libs/train/adamw.h"
+#include "libs/train/gradient_buckets.h"
+
+namespace amaes {
+
+struct TrainStepOptions {
+  std::int64_t global_batch = 1;  // V: each sample's loss is divided by it
+  std::int64_t micro_batch = 1;   // samples per forward pass
+  std::int64_t lanes = 1;         // of this rank
+  std::int64_t patch = 128, token = 4;
+  LossRegion region = LossRegion::kWhole;
+  bool bf16 = false;              // autocast
+  c10::Device device = at::kCPU;
+};
+
+// What this rank tells all others with every step.
+struct StepFlags {
+  bool stop = false;                 // an orderly stop was asked for
+  bool checkpoint_unfinished = false;  // its share of a checkpoint is still being written
+};
+
+// What all ranks know after a step, equally.
+struct StepReport {
+  ReconstructionSums sums;          // over the global batch
+  std::int64_t skipped = 0;         // samples
+  std::int64_t stop_requests = 0;   // ranks
+  std::int64_t checkpoints_unfinished = 0;  // ranks
+};
+
+// All ranks call the same methods with the same update number. Updates count from 1. Not thread-safe.
+// Errors carry their reason (failure.h): of the loader, the communicator, the tensor library.
+class TrainStep {
+ public:
+  using NextSample = absl::FunctionRef<absl::StatusOr<Sample>()>;
+
+  // All must outlive this object; parameters, buckets and optimiser are on `options.device`.
+  TrainStep(const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
+            const TrainStepOptions& options);
+
+  // Takes `lanes` samples; afterwards the buckets hold the gradient of the global batch's summed losses divided by V.
+  // A skipped sample has weight 0.
+  absl::Status ComputeGradients(std::int64_t update, NextSample next_sample, const StepFlags& flags);
+
+  // Divides by V minus the skipped instead of V, and updates. Nothing changes when all samples were skipped.
+  //   - OutOfRange (NON_FINITE_LOSS): the loss of the global batch is not finite; nothing was updated, on all ranks.
+  absl::StatusOr<StepReport> Update(std::int64_t update, double learning_rate);
+
+ private:
+  // The next samples that are not skipped, at most micro_batch; empty: no lane is left.
+  absl::StatusOr<std::vector<Sample>> NextMicroBatch(NextSample next_sample, std::int64_t& lanes_left);
+  absl::Status Backward(const std::vector<Sample>& samples);
+  absl::Status ShareStatistics(const StepFlags& flags);
+
+  const Network& network_;
+  GradientBuckets& buckets_;
+  AdamW& optimizer_;
+  Communicator& communicator_;
+  const TrainStepOptions options_;
+  at::Tensor statistics_;     // [kStatistics] float64 on the device: ReconstructionSums, then skipped, stop, unfinished
+  std::int64_t skipped_ = 0;  // of this rank in this step
+};
+
+}  // namespace amaes

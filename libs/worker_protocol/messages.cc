@@ -1,0 +1,254 @@
+#include "libs/worker_protocol/messages.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "proto/amaes/v1/worker.pb.h"
+
+namespace amaes {
+namespace {
+
+// Length of the UTF-8 sequence at `text[at]`, 0 if there is none (RFC 3629: no surrogates, nothing overlong).
+std::size_t SequenceLength(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
+  const unsigned first = byte(at), second = byte(at + 1);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4 || !follows(at + 1)) return 0;
+  if (first < 0xE0) return 2;
+  if (first == 0xE0 && second < 0xA0) return 0;
+  if (first == 0xED && second > 0x9F) return 0;
+  if (!follows(at + 2)) return 0;
+  if (first < 0xF0) return 3;
+  if (first == 0xF0 && second < 0x90) return 0;
+  if (first == 0xF4 && second > 0x8F) return 0;
+  return follows(at + 3) ? 4 : 0;
+}
+
+std::string Text(const std::string& text) {
+  if (IsUtf8(text)) return text;
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = SequenceLength(text, i);
+    if (length == 0) {
+      out.push_back('?');
+    } else {
+      out.append(text, i, length);
+    }
+    i += std::max<std::size_t>(length, 1);
+  }
+  return out;
+}
+
+void ToProto(const WorkerStart& in, v1::WorkerCommand& message) {
+  v1::WorkerStart& out = *message.mutable_start();
+  out.set_protocol_version(in.protocol_version);
+  out.set_job(Text(in.job));
+  out.set_attempt(in.attempt);
+  out.set_rank(in.rank);
+  out.set_world_size(in.world_size);
+  out.set_spec_json(Text(in.spec_json));
+  out.set_job_folder(Text(in.job_folder));
+  out.set_volumes_folder(Text(in.volumes_folder));
+  out.set_dataset_folder(Text(in.dataset_folder));
+  out.set_bind_address(Text(in.bind_address));
+  out.set_device_index(in.device_index);
+  out.set_first_lane(in.first_lane);
+  out.set_last_lane(in.last_lane);
+  out.set_staging_folder(Text(in.staging_folder));
+  out.set_previous_folder(Text(in.previous_folder));
+}
+WorkerStart FromProto(const v1::WorkerStart& in) {
+  return {.protocol_version = in.protocol_version(), .job = in.job(), .attempt = in.attempt(), .rank = in.rank(),
+          .world_size = in.world_size(), .spec_json = in.spec_json(), .job_folder = in.job_folder(),
+          .volumes_folder = in.volumes_folder(), .dataset_folder = in.dataset_folder(),
+          .bind_address = in.bind_address(), .device_index = in.device_index(), .first_lane = in.first_lane(),
+          .last_lane = in.last_lane(), .staging_folder = in.staging_folder(), .previous_folder = in.previous_folder()};
+}
+
+void Fill(const KeyValue& in, v1::KeyValue& out) {
+  out.set_key(Text(in.key));
+  out.set_value(Text(in.value));
+  out.set_aborted(in.aborted);
+}
+KeyValue FromProto(const v1::KeyValue& in) {
+  return {.key = in.key(), .value = in.value(), .aborted = in.aborted()};
+}
+void ToProto(const KeyValue& in, v1::WorkerCommand& message) { Fill(in, *message.mutable_value()); }
+void ToProto(const KeyValue& in, v1::WorkerReport& message) { Fill(in, *message.mutable_set()); }
+
+void ToProto(const WorkerStop& in, v1::WorkerCommand& message) { message.mutable_stop()->set_reason(Text(in.reason)); }
+
+void ToProto(const WorkerHello& in, v1::WorkerReport& message) {
+  message.mutable_hello()->set_protocol_version(in.protocol_version);
+  message.mutable_hello()->set_software(Text(in.software));
+}
+void ToProto(const WorkerPhase& in, v1::WorkerReport& message) {
+  message.mutable_phase()->set_phase(Text(in.phase));
+  message.mutable_phase()->set_step(in.step);
+}
+void ToProto(const KeyWait& in, v1::WorkerReport& message) { message.mutable_wait()->set_key(Text(in.key)); }
+
+void ToProto(const TrainProgress& in, v1::WorkerReport& message) {
+  v1::TrainProgress& out = *message.mutable_progress();
+  out.set_step(in.step);
+  out.set_loss_masked(in.loss_masked);
+  out.set_loss_visible(in.loss_visible);
+  out.set_masked_r2(in.masked_r2);
+  out.set_learning_rate(in.learning_rate);
+  out.set_samples_per_second(in.samples_per_second);
+  out.set_data_wait_ratio(in.data_wait_ratio);
+  out.set_step_seconds(in.step_seconds);
+  out.set_peak_memory_bytes(in.peak_memory_bytes);
+}
+TrainProgress FromProto(const v1::TrainProgress& in) {
+  return {.step = in.step(), .loss_masked = in.loss_masked(), .loss_visible = in.loss_visible(),
+          .masked_r2 = in.masked_r2(), .learning_rate = in.learning_rate(),
+          .samples_per_second = in.samples_per_second(), .data_wait_ratio = in.data_wait_ratio(),
+          .step_seconds = in.step_seconds(), .peak_memory_bytes = in.peak_memory_bytes()};
+}
+
+void ToProto(const ValidationResult& in, v1::WorkerReport& message) {
+  v1::ValidationResult& out = *message.mutable_validation();
+  out.set_step(in.step);
+  out.set_split(Text(in.split));
+  out.set_loss_masked(in.loss_masked);
+  out.set_loss_visible(in.loss_visible);
+  out.set_masked_r2(in.masked_r2);
+  out.set_loss_visible_mean(in.loss_visible_mean);
+}
+ValidationResult FromProto(const v1::ValidationResult& in) {
+  return {.step = in.step(), .split = in.split(), .loss_masked = in.loss_masked(), .loss_visible = in.loss_visible(),
+          .masked_r2 = in.masked_r2(), .loss_visible_mean = in.loss_visible_mean()};
+}
+
+void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
+  v1::CheckpointCommitted& out = *message.mutable_checkpoint();
+  out.set_name(Text(in.name));
+  out.set_step(in.step);
+  out.set_manifest_sha256(Text(in.manifest_sha256));
+  out.set_size_bytes(in.size_bytes);
+  out.set_parent(Text(in.parent));
+  out.set_loss_masked(in.loss_masked);
+  out.set_stall_seconds(in.stall_seconds);
+  out.set_persist_seconds(in.persist_seconds);
+}
+CheckpointCommitted FromProto(const v1::CheckpointCommitted& in) {
+  return {.name = in.name(), .step = in.step(), .manifest_sha256 = in.manifest_sha256(), .size_bytes = in.size_bytes(),
+          .parent = in.parent(), .loss_masked = in.loss_masked(), .stall_seconds = in.stall_seconds(),
+          .persist_seconds = in.persist_seconds()};
+}
+
+void ToProto(const CheckpointRejected& in, v1::WorkerReport& message) {
+  message.mutable_rejected()->set_name(Text(in.name));
+  message.mutable_rejected()->set_reason(Text(in.reason));
+}
+void ToProto(const CheckpointDeleted& in, v1::WorkerReport& message) {
+  message.mutable_deleted()->set_name(Text(in.name));
+}
+
+void ToProto(const IngestCount& in, v1::WorkerReport& message) {
+  v1::IngestCount& out = *message.mutable_ingest();
+  out.set_files(in.files);
+  out.set_done(in.done);
+  out.set_volumes(in.volumes);
+  out.set_quarantined(in.quarantined);
+  out.set_duplicates(in.duplicates);
+  out.set_skipped(in.skipped);
+  out.set_voxels(in.voxels);
+}
+IngestCount FromProto(const v1::IngestCount& in) {
+  return {.files = in.files(), .done = in.done(), .volumes = in.volumes(), .quarantined = in.quarantined(),
+          .duplicates = in.duplicates(), .skipped = in.skipped(), .voxels = in.voxels()};
+}
+
+void ToProto(const DatasetStaged& in, v1::WorkerReport& message) {
+  message.mutable_staged()->set_digest(Text(in.digest));
+}
+void ToProto(const WorkerFinished& in, v1::WorkerReport& message) {
+  message.mutable_finished()->set_complete(in.complete);
+  message.mutable_finished()->set_step(in.step);
+}
+void ToProto(const WorkerFailed& in, v1::WorkerReport& message) {
+  message.mutable_failed()->set_reason(Text(in.reason));
+  message.mutable_failed()->set_message(Text(in.message));
+  message.mutable_failed()->set_retryable(in.retryable);
+}
+
+template <typename Message, typename Content>
+std::string Encode(const Content& content) {
+  Message message;
+  std::visit([&](const auto& alternative) { ToProto(alternative, message); }, content);
+  return message.SerializeAsString();
+}
+
+template <typename Message>
+bool Parse(const std::string& bytes, Message& message) {
+  // Protobuf writes a line for every string that is not UTF-8: a hostile peer would fill the log.
+  const google::protobuf::LogSilencer silence;
+  return message.ParseFromString(bytes);
+}
+
+absl::Status NotA(absl::string_view what, std::size_t size) {
+  return absl::InvalidArgumentError(absl::StrCat(size, " bytes that are no ", what));
+}
+
+absl::Status WithoutContent(absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("a ", what, " without content that this version (worker protocol ", kWorkerProtocolVersion, ") knows"));
+}
+
+}  // namespace
+
+bool IsUtf8(const std::string& text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = SequenceLength(text, i);
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string EncodeCommand(const WorkerCommand& command) { return Encode<v1::WorkerCommand>(command); }
+std::string EncodeReport(const WorkerReport& report) { return Encode<v1::WorkerReport>(report); }
+
+absl::StatusOr<WorkerCommand> DecodeCommand(const std::string& bytes) {
+  v1::WorkerCommand in;
+  if (!Parse(bytes, in)) return NotA("worker command", bytes.size());
+  switch (in.content_case()) {
+    case v1::WorkerCommand::kStart: return FromProto(in.start());
+    case v1::WorkerCommand::kValue: return FromProto(in.value());
+    case v1::WorkerCommand::kStop: return WorkerStop{.reason = in.stop().reason()};
+    case v1::WorkerCommand::CONTENT_NOT_SET: break;
+  }
+  return WithoutContent("worker command");
+}
+
+absl::StatusOr<WorkerReport> DecodeReport(const std::string& bytes) {
+  v1::WorkerReport in;
+  if (!Parse(bytes, in)) return NotA("worker report", bytes.size());
+  using Report = v1::WorkerReport;
+  switch (in.content_case()) {
+    case Report::kHello:
+      return WorkerHello{.protocol_version = in.hello().protocol_version(), .software = in.hello().software()};
+    case Report::kPhase: return WorkerPhase{.phase = in.phase().phase(), .step = in.phase().step()};
+    case Report::kSet: return FromProto(in.set());
+    case Report::kWait: return KeyWait{.key = in.wait().key()};
+    case Report::kProgress: return FromProto(in.progress());
+    case Report::kValidation: return FromProto(in.validation());
+    case Report::kCheckpoint: return FromProto(in.checkpoint());
+    case Report::kRejected: return CheckpointRejected{.name = in.rejected().name(), .reason = in.rejected().reason()};
+    case Report::kDeleted: return CheckpointDeleted{.name = in.deleted().name()};
+    case Report::kIngest: return FromProto(in.ingest());
+    case Report::kStaged: return DatasetStaged{.digest = in.staged().digest()};
+    case Report::kFinished:
+      return WorkerFinished{.complete = in.finished().complete(), .step = in.finished().step()};
+    case Report::kFailed:
+      return WorkerFailed{.reason = in.failed().reason(), .message = in.failed().message(),
+                          .retryable = in.failed().retryable()};
+    case Report::CONTENT_NOT_SET: break;
+  }
+  return WithoutContent("worker report");
+}
+
+}  // namespace amaes

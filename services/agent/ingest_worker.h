@@ -1,0 +1,13 @@
+// The worker of an ingest job: speaks the worker protocol like any other, reads scans in children of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace amaes {
+
+// Descriptor kWorkerSocket must be the agent's socket. `child_command` reads one scan (RunIngestChild).
+// Returns the exit code: 0 finished or stopped, 1 failed (reported as WorkerFailed before).
+int RunIngestWorker(const std::vector<std::string>& child_command);
+
+}  // namespace amaes

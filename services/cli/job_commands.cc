@@ -1,0 +1,228 @@
+// job ls | show | watch | shards | logs | events | cancel
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "libs/base/status_macros.h"
+#include "proto/amaes/v1/jobs.grpc.pb.h"
+#include "proto/amaes/v1/logs.grpc.pb.h"
+#include "services/cli/context.h"
+#include "services/cli/exit_codes.h"
+#include "services/cli/output.h"
+#include "services/cli/progress_view.h"
+#include "services/cli/watch.h"
+
+namespace amaes {
+namespace {
+
+absl::StatusOr<v1::Job> GetJob(Context& context, const std::string& id) {
+  const auto stub = context.Stub<v1::JobService>();
+  v1::GetJobRequest request;
+  request.set_id(id);
+  return Call(*stub, &v1::JobService::Stub::GetJob, request);
+}
+
+std::string Progress(const v1::Job& job) {
+  if (job.has_training() && job.training().total_steps() > 0) {
+    return absl::StrFormat("%d/%d", job.training().step(), job.training().total_steps());
+  }
+  if (job.has_ingest()) return absl::StrFormat("%d/%d files", job.ingest().done(), job.ingest().files());
+  return "-";
+}
+
+absl::StatusOr<int> List(Context& context, const std::string& filter, int limit) {
+  const auto stub = context.Stub<v1::JobService>();
+  v1::ListJobsRequest request;
+  request.set_filter(filter);
+  request.set_page_size(limit);
+  AMAES_ASSIGN_OR_RETURN(const v1::ListJobsResponse response, Call(*stub, &v1::JobService::Stub::ListJobs, request));
+  if (context.json()) {
+    std::cout << ToJson(response);
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const v1::Job& job : response.jobs()) {
+    rows.push_back({job.id(), job.spec().name(), job.spec().kind() == v1::JOB_KIND_INGEST ? "ingest" : "pretrain",
+                    StateName(job.state()), Progress(job), job.dataset_version(), FormatTime(job.create_time()),
+                    job.reason()});
+  }
+  std::cout << FormatTable({"JOB", "NAME", "KIND", "STATE", "PROGRESS", "DATASET", "CREATED", "REASON"}, rows);
+  if (!response.next_page_token().empty()) std::cout << "… more: raise --limit\n";
+  return kExitOk;
+}
+
+absl::StatusOr<int> Show(Context& context, const std::string& id) {
+  AMAES_ASSIGN_OR_RETURN(const v1::Job job, GetJob(context, id));
+  if (context.json()) {
+    std::cout << ToJson(job);
+    return kExitOk;
+  }
+  for (const std::string& line : RenderJob(job, SystemClock().Now(), {.width = 160, .colour = false})) {
+    std::cout << line << "\n";
+  }
+  std::vector<std::pair<std::string, std::string>> pairs = {
+      {"created", FormatTime(job.create_time())},
+      {"started", FormatTime(job.start_time())},
+      {"ended", FormatTime(job.end_time())},
+      {"dataset", job.dataset_version()},
+      {"attempt", absl::StrCat(job.attempt(), " (", job.restarts(), " restarts after failures)")},
+      {"folder", job.folder()}};
+  if (job.estimate().parameters() > 0) {
+    pairs.emplace_back("parameters", FormatCount(job.estimate().parameters()));
+    pairs.emplace_back("memory", absl::StrCat("about ", FormatBytes(job.estimate().memory_per_worker_bytes()), " per worker"));
+    pairs.emplace_back("checkpoint", absl::StrCat("about ", FormatBytes(job.estimate().checkpoint_bytes())));
+  }
+  std::cout << FormatPairs(pairs);
+  return kExitOk;
+}
+
+absl::StatusOr<int> Watch(Context& context, const std::string& id) {
+  AMAES_ASSIGN_OR_RETURN(const v1::Job job, WatchToEnd(context, id));
+  std::cout << (context.json() ? ToJson(job) : absl::StrCat(RenderOutcome(job), "\n"));
+  return ExitCodeOfJob(job);
+}
+
+absl::StatusOr<int> Shards(Context& context, const std::string& id) {
+  const auto stub = context.Stub<v1::JobService>();
+  v1::GetShardPlanRequest request;
+  request.set_id(id);
+  AMAES_ASSIGN_OR_RETURN(const v1::ShardPlan plan, Call(*stub, &v1::JobService::Stub::GetShardPlan, request));
+  if (context.json()) {
+    std::cout << ToJson(plan);
+    return kExitOk;
+  }
+  std::cout << FormatPairs({{"attempt", plan.attempt() == 0 ? "planned, not placed yet" : absl::StrCat(plan.attempt())},
+                            {"global batch", absl::StrCat(plan.global_batch(), " samples per step")},
+                            {"position", absl::StrCat(plan.position(), " (pass ", plan.pass(), " of ",
+                                                      plan.training_volumes(), " training volumes)")}});
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& shard : plan.shards()) {
+    rows.push_back({absl::StrCat(shard.rank()), shard.node().empty() ? "-" : absl::StrCat(shard.node(), "/", shard.slot()),
+                    absl::StrCat(shard.first_lane(), " to ", shard.last_lane() - 1), FormatCount(shard.volumes()),
+                    FormatBytes(shard.bytes())});
+  }
+  std::cout << FormatTable({"RANK", "NODE/SLOT", "LANES", "VOLUMES OF THIS PASS", "BYTES"}, rows);
+  return kExitOk;
+}
+
+struct LogFlags {
+  std::string job;
+  bool follow = false;
+  int attempt = 0;
+  std::vector<int> ranks;
+  std::int64_t tail = 0;
+};
+
+// Goes on with the last cursor when the coordinator was away.
+absl::StatusOr<int> Logs(Context& context, const LogFlags& flags) {
+  const auto stub = context.Stub<v1::LogService>();
+  v1::ReadLogsRequest request;
+  request.set_job(flags.job);
+  request.set_attempt(flags.attempt);
+  request.set_follow(flags.follow);
+  request.set_tail_lines(flags.tail);
+  for (int rank : flags.ranks) request.add_ranks(rank);
+  const absl::Status status = CallWithRetry({.deadline = absl::Minutes(1)}, [&](absl::Duration) {
+    grpc::ClientContext call;
+    const Interrupts::Scope cancel(context.interrupts(), [&call] { call.TryCancel(); });
+    const auto stream = stub->ReadLogs(&call, request);
+    v1::LogLine line;
+    while (stream->Read(&line)) {
+      request.set_cursor(line.cursor());
+      if (context.json()) {
+        std::cout << ToJson(line);
+      } else {
+        std::cout << absl::StrFormat("[%d/%d] %s\n", line.attempt(), line.rank(), line.text());
+      }
+      if (flags.follow) std::cout.flush();
+    }
+    const grpc::Status end = stream->Finish();
+    return context.interrupts().stop() ? grpc::Status::OK : end;
+  });
+  if (context.interrupts().stop()) return kExitInterrupted;
+  AMAES_RETURN_IF_ERROR(status);
+  return kExitOk;
+}
+
+absl::StatusOr<int> Events(Context& context, const std::string& id) {
+  const auto stub = context.Stub<v1::JobService>();
+  v1::ListJobEventsRequest request;
+  request.set_id(id);
+  request.set_page_size(1000);
+  v1::ListJobEventsResponse all;
+  do {
+    AMAES_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse page, Call(*stub, &v1::JobService::Stub::ListJobEvents, request));
+    all.MergeFrom(page);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  all.clear_next_page_token();
+  if (context.json()) {
+    std::cout << ToJson(all);
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const v1::JobEvent& event : all.events()) rows.push_back({FormatTime(event.time()), event.kind(), event.message()});
+  std::cout << FormatTable({"TIME", "EVENT", "MESSAGE"}, rows);
+  return kExitOk;
+}
+
+absl::StatusOr<int> Cancel(Context& context, const std::string& id, bool wait) {
+  const auto stub = context.Stub<v1::JobService>();
+  v1::CancelJobRequest request;
+  request.set_id(id);
+  AMAES_ASSIGN_OR_RETURN(v1::Job job, Call(*stub, &v1::JobService::Stub::CancelJob, request));
+  if (wait && !IsTerminalState(job.state())) {
+    AMAES_ASSIGN_OR_RETURN(job, WatchToEnd(context, job.id()));
+  }
+  std::cout << (context.json() ? ToJson(job) : absl::StrCat(job.id(), " ", StateName(job.state()), "\n"));
+  return kExitOk;
+}
+
+// A command whose only argument is a job.
+void AddOnJob(CLI::App& parent, Context& context, const std::string& name, const std::string& text,
+              absl::StatusOr<int> (*run)(Context&, const std::string&)) {
+  CLI::App* command = AddCommand(parent, name, text, absl::StrCat("amaes job ", name, " my-first-run"));
+  auto job = std::make_shared<std::string>();
+  command->add_option("job", *job, "Id of the job, or the name of the newest one so called")->required();
+  context.OnRun(command, [&context, job, run] { return run(context, *job); });
+}
+
+}  // namespace
+
+void AddJobCommands(CLI::App& app, Context& context) {
+  CLI::App* jobs = AddCommand(app, "job", "Jobs: list, watch, logs, cancel", "amaes job ls --filter state=RUNNING");
+  jobs->require_subcommand(1);
+  {
+    CLI::App* command = AddCommand(*jobs, "ls", "Lists jobs, newest first", "amaes job ls --filter state=RUNNING,kind=pretrain");
+    auto filter = std::make_shared<std::string>();
+    auto limit = std::make_shared<int>(50);
+    command->add_option("--filter", *filter, "key=value[,key=value]: state, kind, name");
+    command->add_option("--limit", *limit, "At most so many")->check(CLI::Range(1, 1000))->capture_default_str();
+    context.OnRun(command, [&context, filter, limit] { return List(context, *filter, *limit); });
+  }
+  AddOnJob(*jobs, context, "show", "Shows one job", Show);
+  AddOnJob(*jobs, context, "watch", "Follows a job to its end; ends with the job's outcome as exit code", Watch);
+  AddOnJob(*jobs, context, "shards", "Shows which rank takes which lanes and volumes", Shards);
+  AddOnJob(*jobs, context, "events", "Shows what happened to a job", Events);
+  {
+    CLI::App* command = AddCommand(*jobs, "logs", "Prints the logs of a job's workers", "amaes job logs -f --rank 0 my-first-run");
+    auto flags = std::make_shared<LogFlags>();
+    command->add_option("job", flags->job, "Id or name of the job")->required();
+    command->add_flag("-f,--follow", flags->follow, "Goes on until the job is over");
+    command->add_option("--rank", flags->ranks, "Only this rank; may be repeated");
+    command->add_option("--attempt", flags->attempt, "Only this attempt");
+    command->add_option("--tail", flags->tail, "Only the last lines of each rank");
+    context.OnRun(command, [&context, flags] { return Logs(context, *flags); });
+  }
+  {
+    CLI::App* command = AddCommand(*jobs, "cancel", "Stops a job in order (its last state is kept as a checkpoint)",
+                                   "amaes job cancel --wait my-first-run");
+    auto job = std::make_shared<std::string>();
+    auto wait = std::make_shared<bool>(false);
+    command->add_option("job", *job, "Id or name of the job")->required();
+    command->add_flag("--wait", *wait, "Returns when its slots are free");
+    context.OnRun(command, [&context, job, wait] { return Cancel(context, *job, *wait); });
+  }
+}
+
+}  // namespace amaes

@@ -1,0 +1,75 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/spec/spec_io.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+PretrainSpec FromPreset(const std::string& name) {
+  const ParsedSpec parsed = ParseSpec(PresetText(name).value(), {"dataset=brains"});
+  EXPECT_THAT(parsed.problems, IsEmpty()) << name;
+  EXPECT_THAT(ValidateSpec(parsed.spec), IsEmpty()) << name;
+  return parsed.spec.pretrain;
+}
+
+TEST(Presets, AllAreValidOnceTheyHaveADataset) {
+  EXPECT_THAT(PresetNames(), ElementsAre("pretrain", "reference-b", "reference-xl", "demo"));
+  for (const std::string& name : PresetNames()) FromPreset(name);
+}
+
+TEST(Presets, PretrainIsTheDefaults) {
+  const ParsedSpec parsed = ParseSpec(PresetText("pretrain").value());
+  EXPECT_EQ(SpecToJson(parsed.spec), SpecToJson(JobSpec{}));
+}
+
+TEST(Presets, ReferenceIsThePublishedRecipe) {
+  for (const std::string name : {"reference-b", "reference-xl"}) {
+    const PretrainSpec spec = FromPreset(name);
+    EXPECT_EQ(spec.network.name, name == "reference-b" ? "unet_b" : "unet_xl");
+    EXPECT_EQ(spec.patch, 128);
+    EXPECT_EQ(spec.global_batch, 16);
+    EXPECT_EQ(spec.optimizer.learning_rate, 1e-4);
+    EXPECT_EQ(spec.schedule.passes, 100);
+    EXPECT_EQ(spec.precision, "bf16");
+    EXPECT_EQ(spec.mask.ratio, 0.6);
+    EXPECT_EQ(spec.mask.token, 4);
+  }
+}
+
+// The published run: 44,308 training volumes, 16 samples a step.
+TEST(Presets, ReferenceResolvesToThePublishedSchedule) {
+  JobSpec spec = ParseSpec(PresetText("reference-xl").value(), {"dataset=brains"}).spec;
+  spec = ResolveSpec(spec, {1, std::string(64, '0'), 44308});
+  EXPECT_EQ(spec.pretrain.schedule.steps, 276925);  // the reference rounds down per pass: 276,900
+  EXPECT_EQ(spec.pretrain.schedule.warmup_steps, 13846);
+  EXPECT_EQ(spec.pretrain.network.filters, 64);
+}
+
+TEST(Presets, DemoRunsOnTwoCpuWorkers) {
+  const PretrainSpec spec = FromPreset("demo");
+  EXPECT_EQ(spec.network.name, "unet");
+  EXPECT_EQ(spec.network.filters, 8);
+  EXPECT_EQ(spec.patch, 64);
+  EXPECT_EQ(spec.global_batch, 2);
+  EXPECT_EQ(spec.workers, 2);
+  EXPECT_EQ(spec.schedule.steps, 200);
+  EXPECT_EQ(spec.schedule.warmup_steps, 10);
+  EXPECT_EQ(spec.optimizer.learning_rate, 1e-3);
+  EXPECT_EQ(spec.checkpoint.every_steps, 50);
+  EXPECT_EQ(spec.validation.every_steps, 50);
+  EXPECT_EQ(spec.device, "cpu");
+  EXPECT_EQ(spec.threads_per_worker, 1);
+}
+
+TEST(Presets, AnUnknownNameListsThem) {
+  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("pretrain, reference-b, reference-xl, demo")));
+}
+
+}  // namespace
+}  // namespace amaes

@@ -1,0 +1,154 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "libs/spec/fields.h"
+#include "libs/spec/spec_io.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+auto Problem(const std::string& field, const std::string& part) {
+  return AllOf(::testing::Field(&SpecProblem::field, field), ::testing::Field(&SpecProblem::message, HasSubstr(part)));
+}
+
+JobSpec ValidPretrain() {
+  JobSpec spec;
+  spec.pretrain.dataset.name = "brains";
+  return spec;
+}
+
+JobSpec ValidIngest() {
+  JobSpec spec;
+  spec.kind = JobKind::kIngest;
+  spec.ingest.dataset = "brains";
+  spec.ingest.from = "/data";
+  return spec;
+}
+
+template <typename Change>
+std::vector<SpecProblem> After(Change change, JobSpec spec = ValidPretrain()) {
+  change(spec);
+  return ValidateSpec(spec);
+}
+
+TEST(ValidateSpec, DefaultsAreValidButForTheDataset) {
+  EXPECT_THAT(ValidateSpec(ValidPretrain()), IsEmpty());
+  EXPECT_THAT(ValidateSpec(ValidIngest()), IsEmpty());
+  EXPECT_THAT(ValidateSpec(JobSpec{}), ElementsAre(Problem("dataset.name", "is required")));
+  JobSpec ingest;
+  ingest.kind = JobKind::kIngest;
+  EXPECT_THAT(ValidateSpec(ingest), ElementsAre(Problem("dataset", "is required"), Problem("from", "is required")));
+}
+
+TEST(ValidateSpec, AllProblemsAtOnceInTheOrderOfTheTable) {
+  const auto problems = After([](JobSpec& spec) {
+    spec.name = "Night Run";
+    spec.priority = 101;
+    spec.pretrain.patch = 100;
+    spec.pretrain.mask.ratio = 1;
+    spec.pretrain.workers = 0;
+    spec.pretrain.device = "tpu";
+  });
+  EXPECT_THAT(problems, ElementsAre(Problem("name", "\"Night Run\" is no job name"), Problem("priority", "101 is not a whole number from 0 to 100"),
+                                    Problem("patch", "100 is not a multiple of 16"), Problem("mask.ratio", "1.0 is not a number above 0, below 1"),
+                                    Problem("workers", "0 is not a whole number from 1"), Problem("device", "\"tpu\" is not auto, cpu or gpu")));
+}
+
+TEST(ValidateSpec, Names) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.name = std::string(63, 'a'); }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.name = std::string(64, 'a'); }), ElementsAre(Problem("name", "at most 63")));
+  for (const std::string name : {"Brains", "-brains", "a_b", "a b", "", "../x"}) {
+    EXPECT_THAT(After([&](JobSpec& spec) { spec.pretrain.dataset.name = name; }), ElementsAre(Problem("dataset.name", ""))) << name;
+  }
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.dataset.name = "0-a"; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.dataset.digest = "abc"; }), ElementsAre(Problem("dataset.digest", "64 hexadecimal")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.name = "\xff"; }), ElementsAre(Problem("name", "no job name")));
+}
+
+TEST(ValidateSpec, Network) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "unet"; }), ElementsAre(Problem("network.filters", "is required")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet", 8}; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet_b", 32}; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet_b", 64}; }),
+              ElementsAre(Problem("network.filters", "64 does not fit network unet_b, which has 32")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "vit"; }),
+              ElementsAre(Problem("network.name", "\"vit\" is not unet_b, unet_xl or unet")));
+}
+
+TEST(ValidateSpec, PatchAndMask) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 16; }), ElementsAre(Problem("patch", "16 is not a whole number from 32")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 160; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 5; }), ElementsAre(Problem("mask.token", "5 does not divide patch 128")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 0; }), ElementsAre(Problem("mask.token", "0 is not")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 128; }), ElementsAre(Problem("mask.ratio", "at least one")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.ratio = std::nan(""); }), ElementsAre(Problem("mask.ratio", "is not a number")));
+}
+
+TEST(ValidateSpec, Batches) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.workers = 17; }), ElementsAre(Problem("workers", "17 is more than global_batch 16")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.workers = 16; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.micro_batch = 32; }), ElementsAre(Problem("micro_batch", "32 is more than global_batch")));
+}
+
+TEST(ValidateSpec, Schedule) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.schedule.warmup_steps = 5; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) {
+                spec.pretrain.schedule.steps = 10;
+                spec.pretrain.schedule.warmup_steps = 11;
+              }),
+              ElementsAre(Problem("schedule.warmup_steps", "11 is more than schedule.steps 10")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.schedule.passes = 0; }), ElementsAre(Problem("schedule.passes", "above 0")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.optimizer.learning_rate = 0; }),
+              ElementsAre(Problem("optimizer.learning_rate", "0.0 is not a number above 0, at most 10")));
+}
+
+TEST(ValidateSpec, HalfPrecisionIsAllowedOnTheCpu) {
+  EXPECT_THAT(After([](JobSpec& spec) {
+                spec.pretrain.precision = "bf16";
+                spec.pretrain.device = "cpu";
+              }),
+              IsEmpty());
+}
+
+TEST(ValidateSpec, Ingest) {
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.from = "data/x"; }, ValidIngest()), ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "zscore"; }, ValidIngest()), ElementsAre(Problem("contract", "\"zscore\" is not amaes")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()), ElementsAre(Problem("memory_limit_mib", "from 64")));
+  // The other kind's fields are not looked at.
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 1; }, ValidIngest()), IsEmpty());
+}
+
+// Every number refuses what lies just outside its range, and every choice a word that is none.
+TEST(ValidateSpec, EveryFieldHasItsRange) {
+  for (const auto& field : SpecFields()) {
+    JobSpec spec = field.scope == FieldScope::kIngest ? ValidIngest() : ValidPretrain();
+    const FieldRef ref = field.at(spec);
+    if (const auto* text = std::get_if<std::string*>(&ref); text != nullptr && !field.choices.empty()) {
+      **text = "zz";
+    } else if (const auto* whole = std::get_if<std::int64_t*>(&ref)) {
+      ASSERT_LT(field.range.low, field.range.high) << field.path;
+      **whole = static_cast<std::int64_t>(field.range.low) - 1;
+      EXPECT_NE(CheckFieldRange(field, spec), "") << field.path;
+      **whole = static_cast<std::int64_t>(field.range.high) + 1;
+    } else if (const auto* number = std::get_if<double*>(&ref)) {
+      ASSERT_LT(field.range.low, field.range.high) << field.path;
+      **number = field.range.low_open ? field.range.low : std::nextafter(field.range.low, -1e9);
+      EXPECT_NE(CheckFieldRange(field, spec), "") << field.path;
+      **number = std::numeric_limits<double>::infinity();
+    } else {
+      continue;
+    }
+    EXPECT_NE(CheckFieldRange(field, spec), "") << field.path;
+  }
+}
+
+}  // namespace
+}  // namespace amaes

@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "absl/strings/str_split.h"
+#include "libs/spec/fields.h"
+#include "libs/spec/spec_io.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// The digests of stored specs are over this text: a change here breaks every stored job.
+TEST(SpecToJson, IsCanonical) {
+  JobSpec spec;
+  spec.pretrain.dataset.name = "brains";
+  EXPECT_EQ(SpecToJson(spec),
+            R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":""},)"
+            R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
+            R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
+            R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
+            R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
+            R"("seed":1,"checkpoint":{"every_steps":500,"keep":3},"validation":{"every_steps":500,"crops":8},)"
+            R"("loader":{"threads":1,"prefetch":4,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
+  JobSpec ingest;
+  ingest.kind = JobKind::kIngest;
+  EXPECT_EQ(SpecToJson(ingest),
+            R"({"kind":"ingest","name":"","priority":50,"dataset":"","from":"","layout":"folder","contract":"amaes",)"
+            R"("reference_crop":false,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
+}
+
+TEST(SpecToYaml, ReadsBackToTheSameSpec) {
+  JobSpec spec;
+  spec.pretrain.dataset.name = "true";
+  spec.pretrain.optimizer.learning_rate = 1.0 / 3;
+  spec.pretrain.seed = ~std::uint64_t{0};
+  for (const std::string name : {"", "a", "5", "null", "a: b", "quote\"s\\", "tab\t", "Gehirn-ä", "~", "-", "#x"}) {
+    spec.name = name;
+    const ParsedSpec parsed = ParseSpec(SpecToYaml(spec));
+    EXPECT_THAT(parsed.problems, IsEmpty()) << name;
+    EXPECT_EQ(SpecToJson(parsed.spec), SpecToJson(spec)) << name;
+  }
+  JobSpec ingest;
+  ingest.kind = JobKind::kIngest;
+  ingest.ingest.from = "/data/some folder";
+  EXPECT_EQ(SpecToJson(ParseSpec(SpecToYaml(ingest)).spec), SpecToJson(ingest));
+}
+
+TEST(SpecToYaml, IsPleasantToRead) {
+  EXPECT_THAT(SpecToYaml(JobSpec{}), AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\ndataset:\n  name: \"\"\n  version: 0\n"),
+                                           HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
+}
+
+// Every field can be set through its path and comes back in JSON.
+TEST(SpecFields, EveryFieldCanBeSet) {
+  for (const auto& field : SpecFields()) {
+    if (field.path == "kind") continue;
+    const std::string kind = field.scope == FieldScope::kIngest ? "kind=ingest" : "kind=pretrain";
+    JobSpec probe;
+    std::string value = field.choices.empty() ? "x" : field.choices.back();
+    if (FieldTypeName(field) == "whole number") value = "77";
+    if (FieldTypeName(field) == "number") value = "0.125";
+    if (FieldTypeName(field) == "true or false") value = "true";
+    const ParsedSpec parsed = ParseSpec("", {kind, field.path + "=" + value});
+    EXPECT_THAT(parsed.problems, IsEmpty()) << field.path;
+    EXPECT_THAT(FieldValueJson(field, parsed.spec), HasSubstr(value)) << field.path;
+    EXPECT_THAT(SpecToJson(parsed.spec), HasSubstr(value)) << field.path;
+  }
+}
+
+TEST(SpecFields, PathsAreUniquePerKindAndDocumented) {
+  for (const JobKind kind : {JobKind::kPretrain, JobKind::kIngest}) {
+    std::set<std::string> paths;
+    for (const auto& field : SpecFields()) {
+      if (!AppliesTo(field, kind)) continue;
+      EXPECT_TRUE(paths.insert(field.path).second) << field.path;
+      EXPECT_FALSE(field.doc.empty()) << field.path;
+    }
+  }
+}
+
+TEST(DescribeSpecFields, OneLinePerField) {
+  const std::string text = DescribeSpecFields();
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), SpecFields().size() + 1);
+  EXPECT_THAT(text, AllOf(HasSubstr("optimizer.learning_rate"), HasSubstr("0.0001"), HasSubstr("a number above 0, at most 10")));
+}
+
+}  // namespace
+}  // namespace amaes
