@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <string>
+#include <memory>
 #include <system_error>
 
 #include "libs/base/files.h"
@@ -54,21 +54,22 @@ absl::Status ReadBlocks(const std::filesystem::path& path, bool from_disk,
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return files::ErrnoStatus(errno, "cannot open", path);
   if (from_disk) (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);  // only a hint: some file systems ignore it
-  std::string block(static_cast<std::size_t>(kCheckpointBlockBytes), '\0');
+  constexpr auto kBlock = static_cast<std::size_t>(kCheckpointBlockBytes);
+  const auto block = std::make_unique_for_overwrite<char[]>(kBlock);  // small files touch little of it
   std::size_t filled = 0;
   absl::Status status;
   while (true) {
-    const ssize_t n = read(fd, block.data() + filled, block.size() - filled);
+    const ssize_t n = read(fd, block.get() + filled, kBlock - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) status = files::ErrnoStatus(errno, "cannot read", path);
     if (n <= 0) break;
     filled += static_cast<std::size_t>(n);
-    if (filled < block.size()) continue;
-    sink(block);
+    if (filled < kBlock) continue;
+    sink(absl::string_view(block.get(), kBlock));
     filled = 0;
   }
   close(fd);
-  if (status.ok() && filled > 0) sink(absl::string_view(block).substr(0, filled));
+  if (status.ok() && filled > 0) sink(absl::string_view(block.get(), filled));
   return status;
 }
 

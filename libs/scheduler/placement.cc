@@ -125,8 +125,9 @@ std::vector<Kind> KindsOf(const WaitingJob& job, const Cluster& cluster) {
 }
 
 std::string NeverFits(const WaitingJob& job, Kind kind, const Cluster& cluster) {
-  std::string message = absl::StrCat("needs ", SlotsInWords(job.slots, kind), ", the ", NodesInWords(cluster.ready_nodes()),
-                                     " that are ready have ", cluster.Known(kind), " in total");
+  std::string message = absl::StrCat("needs ", SlotsInWords(job.slots, kind), ", ", cluster.ready_nodes(),
+                                     cluster.ready_nodes() == 1 ? " ready node has " : " ready nodes have ",
+                                     cluster.Known(kind), " in total");
   if (job.device == "auto") absl::StrAppend(&message, " and ", SlotsInWords(cluster.Known(kGpu), kGpu));
   if (cluster.KnownAway(kind) > 0) {
     absl::StrAppend(&message, "; ", NodesInWords(cluster.away_nodes()), " with ", SlotsInWords(cluster.KnownAway(kind), kind),

@@ -20,7 +20,8 @@ namespace amaes {
 
 inline constexpr int kStoreSchemaVersion = 1;
 
-// A page of a list, newest first (events: oldest first). `cursor` is opaque; empty = the first or no further page.
+// A page of a list, newest first (events: oldest first). `cursor` is opaque and bound to the filter; empty = the first or no
+// further page. page_size: 0 = 50, at most 1000.
 template <typename Record>
 struct Page {
   std::vector<Record> records{};
@@ -28,7 +29,8 @@ struct Page {
 };
 
 // Reading functions, valid on the store (committed data) and inside a write (with its own changes).
-//   - NotFound where one record is asked for.   - InvalidArgument: a cursor that is none.   - DataLoss: a damaged store.
+//   - NotFound where one record is asked for.   - DataLoss: a damaged store.   - Unavailable: I/O error.
+//   - InvalidArgument: a cursor that is none, or belongs to another filter; a page_size below 0.
 class StoreReader {
  public:
   virtual ~StoreReader() = default;
@@ -60,16 +62,21 @@ class StoreReader {
     JobId job{};
   };
   virtual absl::StatusOr<RequestRecord> GetRequest(const std::string& request_id) = 0;
+  // Every state once, also with 0.
   virtual absl::StatusOr<std::vector<std::pair<JobState, std::int64_t>>> CountJobs() = 0;
 };
 
 // Inserts or replaces whole records. Only inside Store::Write.
 class StoreTransaction : public StoreReader {
  public:
+  // Ignores `revision` and raises the stored one.
+  //   - Aborted: the store knows a newer attempt.   - FailedPrecondition: would leave a terminal state.
   virtual absl::Status PutJob(const JobRecord& job) = 0;
   virtual absl::Status PutAttempt(const AttemptRecord& attempt) = 0;
   virtual absl::Status PutCheckpoint(const CheckpointRecord& checkpoint) = 0;
+  // - AlreadyExists: this version is there with another digest; versions are immutable.
   virtual absl::Status PutDataset(const DatasetRecord& dataset) = 0;
+  // - AlreadyExists: this id is there with another body or job.
   virtual absl::Status PutRequest(const std::string& request_id, const RequestRecord& request) = 0;
   virtual absl::Status AppendEvent(const JobId& job, absl::Time time, const std::string& kind,
                                    const std::string& message) = 0;
@@ -78,17 +85,23 @@ class StoreTransaction : public StoreReader {
 // Thread-safe.
 class Store : public StoreReader {
  public:
-  // Creates the file, or checks it (quick_check, schema version). Takes an exclusive lock: one coordinator per store.
-  //   - FailedPrecondition: another process has it open, or its schema version is newer (named).   - DataLoss: damaged.
+  // Creates the file and its folder, or checks it (quick_check, schema version). Takes an exclusive lock on a file with the
+  // extension .lock beside it: one coordinator per store.
+  //   - FailedPrecondition: another process has it open, its schema version is newer (named), it is no store, or its file
+  //     system has no WAL.   - DataLoss: damaged.   - ResourceExhausted, Unavailable: I/O error.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::filesystem::path& path);
 
   // Runs `change` on the writer thread and returns after the commit is durable. If `change` fails, nothing of it is kept and
-  // its status is returned.   - ResourceExhausted: the disk is full; nothing is kept.   - DataLoss, Unavailable: I/O error.
+  // its status is returned. `change` must not call Write. It runs once.
+  //   - ResourceExhausted: the disk is full; nothing is kept.   - DataLoss: damaged.
+  //   - Unavailable: I/O error. After a failed flush it is not known what the disk holds: every later Write fails too, until
+  //     the store is opened again.
   virtual absl::Status Write(std::function<absl::Status(StoreTransaction&)> change) = 0;
 
   // Commits so far and changes in them, for metrics and for the test of group commit.
   struct Statistics {
     std::int64_t commits = 0, changes = 0;
+    std::int64_t waiting = 0;  // changes in the queue now
     double last_commit_seconds = 0;
   };
   virtual Statistics statistics() const = 0;

@@ -1,0 +1,294 @@
+#include "libs/train/train_loop.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/fault.h"
+#include "libs/base/files.h"
+#include "libs/base/log.h"
+#include "libs/base/status_macros.h"
+#include "libs/dataset/ledger.h"
+#include "libs/draws/draws.h"
+#include "libs/models/model_registry.h"
+#include "libs/models/torch_errors.h"
+#include "libs/train/adamw.h"
+#include "libs/train/checkpoint_io.h"
+#include "libs/train/checkpoint_writer.h"
+#include "libs/train/failure.h"
+#include "libs/train/final_picture.h"
+#include "libs/train/gradient_buckets.h"
+#include "libs/train/lr_schedule.h"
+#include "libs/train/metrics_log.h"
+#include "libs/train/progress_meter.h"
+#include "libs/train/resume.h"
+#include "libs/train/train_step.h"
+#include "libs/train/validation.h"
+
+namespace amaes {
+namespace {
+
+constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
+constexpr char kCitation[] = "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
+
+class TrainLoop {
+ public:
+  TrainLoop(const TrainOptions& options, const TrainEnvironment& environment)
+      : options_(options),
+        environment_(environment),
+        spec_(options.spec),
+        rank_(environment.communicator.rank()),
+        world_size_(environment.communicator.world_size()),
+        schedule_{.learning_rate = spec_.optimizer.learning_rate, .steps = spec_.schedule.steps,
+                  .warmup_steps = spec_.schedule.warmup_steps,
+                  .warmup_start_factor = spec_.schedule.warmup_start_factor},
+        writer_({.checkpoints = options.job_folder / "checkpoints", .keep = spec_.checkpoint.keep,
+                 .device = options.device},
+                environment.communicator, environment.clock, environment.report),
+        meter_(environment.clock, kProgressInterval) {}
+
+  absl::StatusOr<TrainResult> Run();
+
+ private:
+  absl::Status MakeState();
+  absl::Status Restore();
+  absl::Status OpenFiles(const CheckpointManifest* from);
+  absl::Status OneStep();
+  absl::StatusOr<Sample> NextSample();
+  absl::Status Record(const StepReport& report, double learning_rate);
+  absl::Status Validate();
+  absl::Status Checkpoint();
+  absl::Status Finish();
+  CheckpointManifest MakeManifest(std::int64_t metrics_length) const;
+  void Phase(const char* phase) { environment_.report(WorkerPhase{phase, step_}); }
+  bool Due(std::int64_t every) const { return every > 0 && (step_ % every == 0 || step_ == spec_.schedule.steps); }
+
+  const TrainOptions& options_;
+  const TrainEnvironment& environment_;
+  const PretrainSpec& spec_;
+  const int rank_, world_size_;
+  const LrSchedule schedule_;
+
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<GradientBuckets> buckets_;
+  std::unique_ptr<TrainStep> train_step_;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<LedgerWriter> ledger_;
+  std::optional<Validation> validation_;
+  std::optional<MetricsLog> metrics_;  // rank 0
+  CheckpointWriter writer_;
+  ProgressMeter meter_;
+
+  std::int64_t step_ = 0;           // updates done
+  std::int64_t saved_step_ = 0;     // of the newest checkpoint begun or resumed from
+  bool stop_ = false;               // all ranks agree
+  std::string parent_;              // checkpoint resumed from
+  std::map<std::string, std::int64_t> earlier_ledgers_;
+  TrainProgress progress_;          // of the last step
+};
+
+absl::StatusOr<TrainResult> TrainLoop::Run() {
+  Phase("restore");
+  AMAES_RETURN_IF_ERROR(MakeState());
+  AMAES_RETURN_IF_ERROR(Restore());
+  AMAES_ASSIGN_OR_RETURN(validation_, Validation::Create(options_, environment_));
+  if (step_ == 0) AMAES_RETURN_IF_ERROR(Validate());
+  Phase("train");
+  meter_.Resume();
+  while (step_ < spec_.schedule.steps && !stop_) {
+    AMAES_RETURN_IF_ERROR(OneStep());
+    const bool validate = Due(spec_.validation.every_steps);
+    const bool checkpoint = Due(spec_.checkpoint.every_steps) || step_ == spec_.schedule.steps || stop_;
+    if (validate) AMAES_RETURN_IF_ERROR(Validate());
+    if (checkpoint) AMAES_RETURN_IF_ERROR(Checkpoint());
+    if (validate || checkpoint) {
+      Phase("train");
+      meter_.Resume();
+    }
+  }
+  AMAES_RETURN_IF_ERROR(Finish());
+  return TrainResult{.complete = step_ >= spec_.schedule.steps, .step = step_};
+}
+
+absl::Status TrainLoop::MakeState() {
+  absl::StatusOr<std::unique_ptr<Network>> network =
+      MakeNetwork({.name = spec_.network.name, .filters = spec_.network.filters, .seed = spec_.seed});
+  if (absl::IsInvalidArgument(network.status())) return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
+  AMAES_RETURN_IF_ERROR(TensorFailure(network.status()));
+  network_ = *std::move(network);
+  return TensorFailure(CatchTorch("network and optimiser", [&] {
+    network_->To(options_.device, at::kFloat);
+    std::vector<std::int64_t> sizes;
+    for (const NamedTensor& parameter : network_->parameters()) sizes.push_back(parameter.tensor.numel());
+    const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
+    const auto& optimizer = spec_.optimizer;
+    optimizer_ = std::make_unique<AdamW>(
+        network_->parameters(), plan,
+        AdamWOptions{.beta1 = optimizer.beta1, .beta2 = optimizer.beta2, .epsilon = optimizer.epsilon,
+                     .weight_decay = optimizer.weight_decay});
+    buckets_ = std::make_unique<GradientBuckets>(network_->parameters(), plan, environment_.communicator,
+                                                 FaultAddress{.step = -1, .rank = rank_, .attempt = options_.attempt});
+    train_step_ = std::make_unique<TrainStep>(
+        *network_, *buckets_, *optimizer_, environment_.communicator,
+        TrainStepOptions{.global_batch = spec_.global_batch, .micro_batch = spec_.micro_batch,
+                         .lanes = options_.lanes.size(), .patch = spec_.patch, .token = spec_.mask.token,
+                         .region = LossRegionOf(spec_), .bf16 = spec_.precision == "bf16", .device = options_.device});
+  }));
+}
+
+absl::Status TrainLoop::Restore() {
+  const absl::StatusOr<std::optional<FoundCheckpoint>> found =
+      AgreeOnResume(options_.job_folder / "checkpoints", options_.attempt, rank_, environment_.store,
+                    environment_.report, options_.resume_timeout);
+  if (absl::IsDataLoss(found.status()) || absl::IsNotFound(found.status())) return StorageFailure(found.status());
+  AMAES_RETURN_IF_ERROR(CollectiveFailure(found.status()));
+  if (!found->has_value()) return OpenFiles(nullptr);
+  const auto& [folder, manifest] = **found;
+  const std::string name = folder.filename().string();
+  AMAES_RETURN_IF_ERROR(WithReason(CheckResumable(manifest, spec_, options_.dataset_digest), "RESUME_REFUSED", false));
+  const absl::Status loaded = Annotate(LoadState(folder, manifest, *network_, *optimizer_), name);
+  if (absl::IsFailedPrecondition(loaded)) return WithReason(loaded, "RESUME_REFUSED", /*retryable=*/false);
+  AMAES_RETURN_IF_ERROR(StorageFailure(loaded));
+  step_ = saved_step_ = manifest.step;
+  parent_ = name;
+  earlier_ledgers_ = manifest.ledger;
+  if (const auto loss = manifest.metrics.find("loss_masked"); loss != manifest.metrics.end()) {
+    progress_.loss_masked = loss->second;
+  }
+  LogInfo("train", "resumed", {{"checkpoint", name}, {"step", step_}});
+  return OpenFiles(&manifest);
+}
+
+absl::Status TrainLoop::OpenFiles(const CheckpointManifest* from) {
+  const std::filesystem::path ledger_folder = options_.job_folder / "ledger";
+  AMAES_RETURN_IF_ERROR(StorageFailure(files::MakeFolders(ledger_folder)));
+  absl::StatusOr<std::unique_ptr<LedgerWriter>> ledger =
+      LedgerWriter::Open(ledger_folder / LedgerName(options_.attempt, rank_), 0);
+  AMAES_RETURN_IF_ERROR(StorageFailure(ledger.status()));
+  ledger_ = *std::move(ledger);
+  if (rank_ == 0) {
+    absl::StatusOr<MetricsLog> metrics =
+        MetricsLog::Open(options_.job_folder / "metrics.jsonl", from == nullptr ? 0 : from->metrics_length);
+    AMAES_RETURN_IF_ERROR(StorageFailure(metrics.status()));
+    metrics_.emplace(*std::move(metrics));
+  }
+  if (step_ >= spec_.schedule.steps) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<Loader>> loader = environment_.data.OpenLoader(LoaderOptionsOf(options_, step_));
+  AMAES_RETURN_IF_ERROR(DataFailure(loader.status()));
+  loader_ = *std::move(loader);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Sample> TrainLoop::NextSample() {
+  absl::StatusOr<Sample> sample = loader_->Next();
+  if (sample.ok()) {
+    ledger_->Append({.position = sample->position, .volume = sample->volume, .skipped = sample->skipped});
+  }
+  return sample;
+}
+
+absl::Status TrainLoop::OneStep() {
+  const std::int64_t update = step_ + 1;
+  const StepFlags flags{.stop = environment_.stop_requested(), .checkpoint_unfinished = writer_.unfinished()};
+  AMAES_RETURN_IF_ERROR(train_step_->ComputeGradients(update, [this] { return NextSample(); }, flags));
+  const double learning_rate = LearningRateAt(schedule_, step_);
+  AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step_->Update(update, learning_rate));
+  step_ = update;
+  FaultPoint("step", {.step = step_, .rank = rank_, .attempt = options_.attempt});
+  stop_ = report.stop_requests > 0;
+  AMAES_RETURN_IF_ERROR(Record(report, learning_rate));
+  // Every rank sees the same numbers, so all complete a checkpoint after the same step.
+  if (writer_.in_flight() && report.checkpoints_unfinished == 0) AMAES_RETURN_IF_ERROR(writer_.Complete());
+  return writer_.Poll();
+}
+
+absl::Status TrainLoop::Record(const StepReport& report, double learning_rate) {
+  progress_ = {};
+  progress_.step = step_;
+  progress_.loss_masked = report.sums.MaskedLoss();
+  progress_.loss_visible = report.sums.VisibleLoss();
+  progress_.masked_r2 = report.sums.MaskedR2();
+  progress_.learning_rate = learning_rate;
+  if (report.skipped > 0) LogWarning("train", "samples skipped", {{"step", step_}, {"samples", report.skipped}});
+  meter_.StepDone(spec_.global_batch, loader_->data_wait());
+  if (metrics_) metrics_->Append(progress_);
+  if (!meter_.Due() && step_ < spec_.schedule.steps) return absl::OkStatus();
+  progress_.peak_memory_bytes = PeakMemoryBytes(options_.device);
+  meter_.Fill(progress_);
+  environment_.report(progress_);
+  return metrics_ ? StorageFailure(metrics_->Flush(/*durable=*/false).status()) : absl::OkStatus();
+}
+
+absl::Status TrainLoop::Validate() {
+  if (spec_.validation.every_steps == 0) return absl::OkStatus();
+  Phase("validate");
+  AMAES_ASSIGN_OR_RETURN(const std::vector<ValidationResult> results, validation_->Run(*network_, step_));
+  if (!metrics_) return absl::OkStatus();
+  for (const ValidationResult& result : results) {
+    metrics_->Append(result);
+    environment_.report(result);
+  }
+  return StorageFailure(metrics_->Flush(/*durable=*/false).status());
+}
+
+absl::Status TrainLoop::Checkpoint() {
+  if (saved_step_ == step_) return absl::OkStatus();
+  Phase("checkpoint");
+  const absl::StatusOr<std::int64_t> ledger_length = ledger_->Flush();
+  AMAES_RETURN_IF_ERROR(StorageFailure(ledger_length.status()));
+  std::int64_t metrics_length = 0;
+  if (metrics_) {
+    const absl::StatusOr<std::int64_t> length = metrics_->Flush(/*durable=*/true);
+    AMAES_RETURN_IF_ERROR(StorageFailure(length.status()));
+    metrics_length = *length;
+  }
+  saved_step_ = step_;
+  return writer_.Begin(*network_, *optimizer_, MakeManifest(metrics_length), *ledger_length);
+}
+
+CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
+  CheckpointManifest manifest;
+  manifest.job = options_.job;
+  manifest.attempt = options_.attempt;
+  manifest.step = step_;
+  manifest.position = step_ * spec_.global_batch;
+  manifest.world_size = world_size_;
+  manifest.sampling_version = kSamplingVersion;
+  manifest.spec_json = options_.spec_json;
+  manifest.contract_json = options_.contract_json;
+  manifest.dataset = spec_.dataset.name;
+  manifest.dataset_digest = options_.dataset_digest;
+  manifest.dataset_version = spec_.dataset.version;
+  manifest.parent = parent_;
+  manifest.software = options_.software;
+  manifest.metrics = {{"loss_masked", progress_.loss_masked}, {"loss_visible", progress_.loss_visible},
+                      {"masked_r2", progress_.masked_r2}};
+  manifest.ledger = earlier_ledgers_;
+  manifest.metrics_length = metrics_length;
+  manifest.citations = {kCitation};
+  return manifest;
+}
+
+absl::Status TrainLoop::Finish() {
+  AMAES_RETURN_IF_ERROR(writer_.Finish());
+  if (rank_ != 0 || step_ < spec_.schedule.steps) return absl::OkStatus();
+  // The run is complete and safe by now: a picture that fails is no failure.
+  const absl::Status picture = WriteFinalPicture(options_, environment_, *network_);
+  if (!picture.ok()) LogWarning("train", "no picture", {{"reason", picture.message()}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<TrainResult> Train(const TrainOptions& options, const TrainEnvironment& environment) {
+  TrainLoop loop(options, environment);
+  return loop.Run();
+}
+
+}  // namespace amaes

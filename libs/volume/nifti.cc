@@ -71,7 +71,13 @@ class InputFile {
       const auto part = static_cast<unsigned>(std::min<std::size_t>(size - done, std::size_t{1} << 30));
       const int n = gzread(file_, static_cast<char*>(out) + done, part);
       if (n < 0) return ReadError();
-      if (n == 0) break;
+      if (n == 0) {
+        // zlib gives no error when a gzip stream ends early: it waits for more.
+        int code = Z_OK;
+        gzerror(file_, &code);
+        if (code != Z_OK) return ReadError();
+        break;
+      }
       done += static_cast<std::size_t>(n);
       position_ += n;
     }

@@ -39,12 +39,8 @@ absl::StatusOr<void*> OpenLibrary() {
   constexpr char kFile[] = "libnccl.so.2";
   std::vector<std::string> candidates = {kFile};
   // LibTorch's wheel lies in site-packages/torch/lib, NVIDIA's in site-packages/nvidia/nccl/lib.
-  if (Dl_info torch{}; dladdr(dlsym(RTLD_DEFAULT, "_ZN3c105ErrorC1ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_"
-                                                  "traitsIcESaIcEEE"),
-                              &torch) != 0) {
-    const auto site = std::filesystem::path(torch.dli_fname).parent_path().parent_path().parent_path();
-    candidates.push_back((site / "nvidia" / "nccl" / "lib" / kFile).string());
-  }
+  const auto site_packages = std::filesystem::path(TorchLibraryFolder()).parent_path().parent_path();
+  candidates.push_back((site_packages / "nvidia" / "nccl" / "lib" / kFile).string());
   candidates.push_back(absl::StrCat("/usr/local/cuda/lib64/", kFile));
   std::vector<std::string> reasons;
   for (const std::string& candidate : candidates) {

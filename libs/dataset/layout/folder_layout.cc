@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -106,7 +106,8 @@ class Walk {
       return Skip(relative, HasHeader(parts.stem, siblings) ? "second half of a .hdr/.img pair"
                                                             : "not a scan: .img without its .hdr");
     }
-    const std::vector<std::string> folders(relative.parent_path().begin(), relative.parent_path().end());
+    const fs::path parent = relative.parent_path();
+    const std::vector<std::string> folders(parent.begin(), parent.end());
     if (std::string rule = LabelRule(folders, parts.stem); !rule.empty()) return Skip(relative, std::move(rule));
     ScanName scan = ParseScanName(folders, parts.stem);
     list_.files.push_back(

@@ -1,0 +1,181 @@
+// What users ask for.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/digest.h"
+#include "libs/base/fault.h"
+#include "libs/base/files.h"
+#include "libs/base/log.h"
+#include "libs/base/status_macros.h"
+#include "libs/rpc/errors.h"
+#include "services/coordinator/engine.h"
+#include "services/coordinator/metric_names.h"
+
+namespace amaes {
+namespace {
+
+constexpr std::size_t kMaxRequestIdLength = 64;
+
+absl::Status InvalidSpec(const std::vector<SpecProblem>& problems) {
+  std::string message = absl::StrCat("the spec has ", problems.size(), problems.size() == 1 ? " problem" : " problems");
+  for (const SpecProblem& problem : problems) {
+    absl::StrAppend(&message, "\n  ", problem.field, problem.field.empty() ? "" : ": ", problem.message);
+  }
+  return WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", message,
+                                      {{"problems", absl::StrCat(problems.size())}}),
+                      problems);
+}
+
+absl::Status JobNotFound(const std::string& id) {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("no job '", id, "'"), {{"job", id}});
+}
+
+absl::Status CheckRequestId(const CreateRequest& request) {
+  if (request.validate_only || (!request.request_id.empty() && request.request_id.size() <= kMaxRequestIdLength)) {
+    return absl::OkStatus();
+  }
+  return ErrorWithReason(absl::StatusCode::kInvalidArgument, "BAD_REQUEST_ID",
+                         absl::StrCat("request_id has ", request.request_id.size(), " characters; 1 to ",
+                                      kMaxRequestIdLength, " are allowed"));
+}
+
+}  // namespace
+
+absl::StatusOr<JobSpec> Engine::Resolve(const ParsedSpec& parsed, std::string* dataset) {
+  std::vector<SpecProblem> problems = parsed.problems;
+  const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
+  problems.insert(problems.end(), values.begin(), values.end());
+  if (!problems.empty()) return InvalidSpec(problems);
+  if (parsed.spec.kind != JobKind::kPretrain) return ResolveSpec(parsed.spec, {});
+  const PretrainSpec::Dataset& wanted = parsed.spec.pretrain.dataset;
+  const absl::StatusOr<DatasetRecord> record = store_.GetDataset(wanted.name, wanted.version);
+  if (absl::IsNotFound(record.status())) {
+    const std::string name = wanted.version == 0 ? wanted.name : absl::StrCat(wanted.name, "@", wanted.version);
+    return ErrorWithReason(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND", absl::StrCat("no dataset '", name, "'"),
+                           {{"dataset", wanted.name}, {"version", absl::StrCat(wanted.version)}});
+  }
+  if (!record.ok()) return record.status();
+  *dataset = absl::StrCat(record->name, "@", record->version);
+  if (record->training_volumes == 0) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "DATASET_EMPTY",
+                           absl::StrCat("dataset ", *dataset, " has no training volume"), {{"dataset", *dataset}});
+  }
+  return ResolveSpec(parsed.spec, {record->version, record->digest, record->training_volumes});
+}
+
+absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& known, const std::string& digest,
+                                            const std::string& request_id) {
+  if (known.body_digest != digest) {
+    return ErrorWithReason(absl::StatusCode::kInvalidArgument, "REQUEST_ID_REUSED",
+                           absl::StrCat("request_id ", request_id, " was used for job ", known.job.value,
+                                        " with another spec; make a new one"),
+                           {{"request_id", request_id}, {"job", known.job.value}});
+  }
+  Count(metrics_, kReplays);
+  CreateResult result;
+  AMAES_ASSIGN_OR_RETURN(result.job, GetJob(known.job.value));
+  result.estimate = EstimateSpec(result.job.spec);
+  result.replayed = true;
+  return result;
+}
+
+absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
+  AMAES_RETURN_IF_ERROR(CheckRequestId(request));
+  const std::string digest = Sha256Hex(SpecToJson(request.parsed.spec));
+  if (!request.validate_only) {
+    const absl::StatusOr<StoreReader::RequestRecord> known = store_.GetRequest(request.request_id);
+    if (known.ok()) return Replay(*known, digest, request.request_id);
+    if (!absl::IsNotFound(known.status())) return known.status();
+  }
+  CreateResult result;
+  JobRecord record;
+  AMAES_ASSIGN_OR_RETURN(JobSpec spec, Resolve(request.parsed, &record.dataset));
+  result.estimate = EstimateSpec(spec);
+  if (request.validate_only) {
+    result.job.spec = spec;
+    result.job.record = record;
+    return result;
+  }
+  std::optional<StoreReader::RequestRecord> known;
+  AMAES_RETURN_IF_ERROR(Commit([&](StoreTransaction& transaction) -> absl::Status {
+    absl::StatusOr<StoreReader::RequestRecord> earlier = transaction.GetRequest(request.request_id);
+    if (earlier.ok()) {
+      known = *std::move(earlier);
+      return absl::OkStatus();
+    }
+    do {
+      record.id = JobId(options_.make_job_id());
+    } while (transaction.GetJob(record.id).ok());
+    if (spec.name.empty()) spec.name = record.id.value;
+    record.name = spec.name;
+    record.kind = JobKindName(spec.kind);
+    record.spec_json = SpecToJson(spec);
+    record.priority = static_cast<int>(spec.priority);
+    record.created = clock_.Now();
+    record.budget.max_restarts = spec.pretrain.restart.max_restarts;
+    record.budget.no_progress_limit = spec.pretrain.restart.no_progress_limit;
+    AMAES_RETURN_IF_ERROR(transaction.PutJob(record));
+    AMAES_RETURN_IF_ERROR(transaction.PutRequest(request.request_id, {digest, record.id}));
+    return transaction.AppendEvent(record.id, record.created, "CREATED", absl::StrCat("submitted as ", record.name));
+  }));
+  if (known) return Replay(*known, digest, request.request_id);
+  FaultPoint("job_committed", {});
+  Count(metrics_, kJobsSubmitted);
+  WriteSpec(record.id, spec);
+  result.job = {record, spec, JobProgress(), 0};
+  MutexLock lock(mutex_);
+  AMAES_ASSIGN_OR_RETURN(const LiveJob* job, Adopt(record.id));
+  if (job != nullptr) result.job = ViewOf(*job);
+  Wake();
+  return result;
+}
+
+// For people who look into the folder; nothing reads it.
+void Engine::WriteSpec(const JobId& id, const JobSpec& spec) {
+  absl::Status status = files::MakeFolders(JobFolder(id));
+  if (status.ok()) status = files::WriteAtomic(JobFolder(id) / "spec.yaml", SpecToYaml(spec));
+  if (!status.ok()) LogWarning("coordinator", "spec.yaml is not written", {{"job", id.value}, {"error", status.message()}});
+}
+
+absl::StatusOr<JobView> Engine::GetJob(const std::string& id_or_name) {
+  {
+    MutexLock lock(mutex_);
+    if (const LiveJob* job = FindLive(JobId(id_or_name)); job != nullptr) return ViewOf(*job);
+  }
+  absl::StatusOr<JobRecord> record = store_.GetJob(JobId(id_or_name));
+  if (absl::IsNotFound(record.status())) record = store_.FindJobByName(id_or_name);
+  if (absl::IsNotFound(record.status())) return JobNotFound(id_or_name);
+  if (!record.ok()) return record.status();
+  return View(*record);
+}
+
+absl::StatusOr<JobView> Engine::CancelJob(const std::string& id_or_name) {
+  AMAES_ASSIGN_OR_RETURN(const JobView found, GetJob(id_or_name));
+  if (IsTerminal(found.record.state)) return found;
+  const JobId id = found.record.id;
+  {
+    MutexLock lock(mutex_);
+    AMAES_ASSIGN_OR_RETURN(LiveJob * job, Adopt(id));
+    // An ingest whose workers are done is being published: too late.
+    if (job != nullptr && !job->record.cancel_requested && !job->publishing) {
+      JobChange change = Change(*job);
+      change.record.cancel_requested = true;
+      change.record.reason = "CANCELLED";
+      change.record.message = job->attempt ? "an orderly stop was asked for" : "cancelled by its user while it waited";
+      AMAES_ASSIGN_OR_RETURN(change.record.state, NextJobState(job->record.state, JobEvent::kCancelRequested));
+      if (IsTerminal(change.record.state)) change.record.ended = clock_.Now();
+      change.events.emplace_back("CANCEL_REQUESTED", change.record.message);
+      if (IsTerminal(change.record.state)) change.events.emplace_back("CANCELLED", change.record.message);
+      AMAES_RETURN_IF_ERROR(CommitJob(*job, std::move(change)));
+      if (job->attempt) {
+        SendStop(*job);
+      } else {
+        Count(metrics_, kJobsFinished, {{"outcome", "cancelled"}});
+        ForgetEnded(id);
+      }
+    }
+  }
+  return GetJob(id.value);
+}
+
+}  // namespace amaes

@@ -1,0 +1,184 @@
+#include "services/coordinator/progress.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+
+namespace amaes {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormatVersion = 1;
+
+json TimeToJson(absl::Time time) {
+  return time == absl::InfinitePast() ? json(nullptr) : json(absl::ToUnixMicros(time));
+}
+absl::Time TimeFromJson(const json& value) {
+  return value.is_number() ? absl::FromUnixMicros(value.get<std::int64_t>()) : absl::InfinitePast();
+}
+
+// A number that is not finite has no JSON form.
+json Number(double value) { return value - value == 0 ? json(value) : json(nullptr); }
+double FromNumber(const json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
+
+json TrainingToJson(const TrainProgress& p) {
+  return {{"step", p.step},
+          {"loss_masked", Number(p.loss_masked)},
+          {"loss_visible", Number(p.loss_visible)},
+          {"masked_r2", Number(p.masked_r2)},
+          {"learning_rate", Number(p.learning_rate)},
+          {"samples_per_second", Number(p.samples_per_second)},
+          {"data_wait_ratio", Number(p.data_wait_ratio)},
+          {"step_seconds", Number(p.step_seconds)},
+          {"peak_memory_bytes", p.peak_memory_bytes}};
+}
+
+TrainProgress TrainingFromJson(const json& j) {
+  TrainProgress p;
+  p.step = j.at("step");
+  p.loss_masked = FromNumber(j.at("loss_masked"));
+  p.loss_visible = FromNumber(j.at("loss_visible"));
+  p.masked_r2 = FromNumber(j.at("masked_r2"));
+  p.learning_rate = FromNumber(j.at("learning_rate"));
+  p.samples_per_second = FromNumber(j.at("samples_per_second"));
+  p.data_wait_ratio = FromNumber(j.at("data_wait_ratio"));
+  p.step_seconds = FromNumber(j.at("step_seconds"));
+  p.peak_memory_bytes = j.at("peak_memory_bytes");
+  return p;
+}
+
+json IngestToJson(const IngestCount& c) {
+  return {{"files", c.files},           {"done", c.done},       {"volumes", c.volumes}, {"quarantined", c.quarantined},
+          {"duplicates", c.duplicates}, {"skipped", c.skipped}, {"voxels", c.voxels}};
+}
+
+IngestCount IngestFromJson(const json& j) {
+  IngestCount c;
+  c.files = j.at("files");
+  c.done = j.at("done");
+  c.volumes = j.at("volumes");
+  c.quarantined = j.at("quarantined");
+  c.duplicates = j.at("duplicates");
+  c.skipped = j.at("skipped");
+  c.voxels = j.at("voxels");
+  return c;
+}
+
+json RankToJson(const RankOutcome& r) {
+  return {{"finished", r.finished}, {"complete", r.complete}, {"exited", r.exited}, {"cause", r.cause},
+          {"message", r.message},   {"retryable", r.retryable}, {"counts", r.counts}, {"order", r.order}};
+}
+
+RankOutcome RankFromJson(const json& j) {
+  RankOutcome r;
+  r.finished = j.at("finished");
+  r.complete = j.at("complete");
+  r.exited = j.at("exited");
+  r.cause = j.at("cause");
+  r.message = j.at("message");
+  r.retryable = j.at("retryable");
+  r.counts = j.at("counts");
+  r.order = j.at("order");
+  return r;
+}
+
+json ValidationToJson(const ValidationResult& v) {
+  return {{"step", v.step},
+          {"split", v.split},
+          {"loss_masked", Number(v.loss_masked)},
+          {"loss_visible", Number(v.loss_visible)},
+          {"masked_r2", Number(v.masked_r2)},
+          {"loss_visible_mean", Number(v.loss_visible_mean)}};
+}
+
+ValidationResult ValidationFromJson(const json& j) {
+  ValidationResult v;
+  v.step = j.at("step");
+  v.split = j.at("split");
+  v.loss_masked = FromNumber(j.at("loss_masked"));
+  v.loss_visible = FromNumber(j.at("loss_visible"));
+  v.masked_r2 = FromNumber(j.at("masked_r2"));
+  v.loss_visible_mean = FromNumber(j.at("loss_visible_mean"));
+  return v;
+}
+
+JobProgress FromObject(const json& j) {
+  JobProgress p;
+  p.training = TrainingFromJson(j.at("training"));
+  p.phase = j.at("phase");
+  for (const json& v : j.at("validations")) p.validations.push_back(ValidationFromJson(v));
+  p.checkpoint_step = j.at("checkpoint_step");
+  p.checkpoint_time = TimeFromJson(j.at("checkpoint_time"));
+  p.ingest = IngestFromJson(j.at("ingest"));
+  p.ingest_started = TimeFromJson(j.at("ingest_started"));
+  p.updated = TimeFromJson(j.at("updated"));
+  p.best = j.at("best");
+  p.base = j.at("base");
+  p.staged_digest = j.at("staged_digest");
+  for (const json& r : j.at("ranks")) p.ranks.push_back(RankFromJson(r));
+  return p;
+}
+
+}  // namespace
+
+void JobProgress::Note(const TrainProgress& report, absl::Time now) {
+  training = report;
+  best = std::max(best, report.step);
+  updated = now;
+}
+
+void JobProgress::Note(const ValidationResult& report, absl::Time now) {
+  updated = now;
+  // A step that is run again after a restart replaces what it gave before.
+  std::erase_if(validations, [&](const ValidationResult& v) { return v.step == report.step && v.split == report.split; });
+  const auto place = std::upper_bound(validations.begin(), validations.end(), report,
+                                      [](const ValidationResult& a, const ValidationResult& b) { return a.step < b.step; });
+  validations.insert(place, report);
+}
+
+void JobProgress::Note(const IngestCount& report, absl::Time now) {
+  ingest = report;
+  if (ingest_started == absl::InfinitePast()) ingest_started = now;
+  best = std::max(best, report.done);
+  updated = now;
+}
+
+std::string ProgressToJson(const JobProgress& p) {
+  json validations = json::array();
+  for (const ValidationResult& v : p.validations) validations.push_back(ValidationToJson(v));
+  json ranks = json::array();
+  for (const RankOutcome& r : p.ranks) ranks.push_back(RankToJson(r));
+  const json object = {{"format_version", kFormatVersion},
+                       {"training", TrainingToJson(p.training)},
+                       {"phase", p.phase},
+                       {"validations", validations},
+                       {"checkpoint_step", p.checkpoint_step},
+                       {"checkpoint_time", TimeToJson(p.checkpoint_time)},
+                       {"ingest", IngestToJson(p.ingest)},
+                       {"ingest_started", TimeToJson(p.ingest_started)},
+                       {"updated", TimeToJson(p.updated)},
+                       {"best", p.best},
+                       {"base", p.base},
+                       {"staged_digest", p.staged_digest},
+                       {"ranks", ranks}};
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+absl::StatusOr<JobProgress> ProgressFromJson(const std::string& text) {
+  if (text.empty()) return JobProgress();
+  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return absl::DataLossError("a job's progress is damaged: no JSON object");
+  try {
+    if (object.at("format_version").get<int>() > kFormatVersion) {
+      return absl::DataLossError(absl::StrCat("a job's progress has format ", object.at("format_version").get<int>(),
+                                              ", newer than ", kFormatVersion));
+    }
+    return FromObject(object);
+  } catch (const json::exception& error) {
+    return absl::DataLossError(absl::StrCat("a job's progress is damaged: ", error.what()));
+  }
+}
+
+}  // namespace amaes

@@ -1,0 +1,109 @@
+#include "services/worker/worker.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "libs/base/log.h"
+#include "libs/base/status_macros.h"
+#include "libs/collective/make_communicator.h"
+#include "libs/dataset/catalogue.h"
+#include "libs/spec/spec_io.h"
+#include "libs/train/failure.h"
+#include "libs/train/train_loop.h"
+#include "services/worker/agent_store.h"
+#include "services/worker/device.h"
+#include "services/worker/version.h"
+
+namespace amaes {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+
+absl::StatusOr<JobSpec> ReadSpec(const WorkerStart& start) {
+  absl::StatusOr<JobSpec> spec = SpecFromCompleteJson(start.spec_json);
+  if (!spec.ok()) return WithReason(spec.status(), "BAD_SPEC", /*retryable=*/false);
+  std::vector<std::string> problems;
+  for (const SpecProblem& problem : ValidateSpec(*spec)) {
+    problems.push_back(absl::StrCat(problem.field, ": ", problem.message));
+  }
+  if (spec->kind != JobKind::kPretrain) problems.push_back(absl::StrCat("kind: a worker does not do ", JobKindName(spec->kind)));
+  const LaneRange lanes{start.first_lane, start.last_lane};
+  if (lanes != LanesOf(start.rank, start.world_size, spec->pretrain.global_batch)) {
+    problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
+                                    " of ", start.world_size));
+  }
+  if (problems.empty()) return spec;
+  return WithReason(absl::InvalidArgumentError(absl::StrJoin(problems, "; ")), "BAD_SPEC", /*retryable=*/false);
+}
+
+absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart& start, const PretrainSpec& spec,
+                                                               c10::Device device, RendezvousStore& store) {
+  if (start.world_size == 1) return MakeSingleCommunicator();
+  CommunicatorOptions options;
+  options.rank = start.rank;
+  options.world_size = start.world_size;
+  options.attempt = start.attempt;
+  options.bind_address = start.bind_address;
+  options.device_index = start.device_index;
+  options.start_timeout = kStartTimeout;
+  options.collective_timeout = CollectiveTimeout(spec, device);
+  return device.is_cuda() ? MakeNcclCommunicator(options, store) : MakeGlooCommunicator(options, store);
+}
+
+absl::StatusOr<TrainResult> Pretrain(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
+  absl::StatusOr<c10::Device> device = PrepareDevice(spec.pretrain, start.device_index);
+  if (!device.ok()) return WithReason(device.status(), "GPU_UNUSABLE", /*retryable=*/true);
+  absl::StatusOr<DatasetVersion> version = ReadVersion(start.dataset_folder);
+  if (!version.ok()) return WithReason(version.status(), "DATASET_UNREADABLE", !absl::IsDataLoss(version.status()));
+  if (version->digest != spec.pretrain.dataset.digest) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the spec names dataset digest ", spec.pretrain.dataset.digest,
+                                                                 ", the folder holds ", version->digest)),
+                      "BAD_SPEC", /*retryable=*/false);
+  }
+  AgentStore store(link);
+  link.Report(WorkerPhase{"rendezvous", 0});
+  absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, spec.pretrain, *device, store);
+  if (!communicator.ok()) return CollectiveFailure(communicator.status());
+  DatasetSource data(*version, clock);
+  const TrainOptions options{.spec = spec.pretrain, .spec_json = start.spec_json,
+                             .title = spec.name.empty() ? start.job : spec.name, .job = start.job,
+                             .attempt = start.attempt, .lanes = {start.first_lane, start.last_lane},
+                             .job_folder = start.job_folder, .volumes_folder = start.volumes_folder,
+                             .contract_json = ContractJson(version->contract), .dataset_digest = version->digest,
+                             .device = *device, .software = kSoftware};
+  const TrainEnvironment environment{
+      .data = data, .communicator = **communicator, .store = store, .clock = clock,
+      .report = [&link](WorkerReport report) { link.Report(std::move(report)); },
+      .stop_requested = [&link] { return link.stop_requested().has_value(); }};
+  return Train(options, environment);
+}
+
+absl::StatusOr<TrainResult> CarryOut(AgentLink& link, Clock& clock) {
+  absl::StatusOr<WorkerStart> start = link.WaitForStart(kStartTimeout);
+  if (!start.ok()) return WithReason(start.status(), "NO_ORDER", !absl::IsFailedPrecondition(start.status()));
+  LogInfo("worker", "started", {{"job", start->job}, {"attempt", start->attempt}, {"rank", start->rank},
+                                {"world_size", start->world_size}, {"device_index", start->device_index}});
+  AMAES_ASSIGN_OR_RETURN(const JobSpec spec, ReadSpec(*start));
+  return Pretrain(*start, spec, link, clock);
+}
+
+}  // namespace
+
+int RunWorker(AgentLink& link, Clock& clock) {
+  const absl::StatusOr<TrainResult> result = CarryOut(link, clock);
+  if (result.ok()) {
+    LogInfo("worker", result->complete ? "finished" : "stopped", {{"step", result->step}});
+    link.Report(WorkerFinished{.complete = result->complete, .step = result->step});
+    return kExitFinished;
+  }
+  Failure failure = FailureOf(result.status());
+  LogError("worker", failure.message, {{"reason", failure.reason}, {"retryable", failure.retryable}});
+  const int code = failure.retryable ? kExitRetryable : kExitFailed;
+  link.Report(WorkerFailed{std::move(failure.reason), std::move(failure.message), failure.retryable});
+  return code;
+}
+
+}  // namespace amaes

@@ -1,0 +1,120 @@
+"""Starts the real programs in a folder of its own and talks to them through the command line. Standard library only."""
+
+import hashlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ["AMAES_BUILD_DIR"])
+AMAES = str(BUILD / "bin" / "amaes")
+DEADLINE = 120  # seconds; can only fail a test, never pace one
+
+
+class Service:
+    """`amaes up` on free ports. Use as a context manager."""
+
+    def __init__(self, home, slots=2, fault=None):
+        self.home = pathlib.Path(home)
+        self.slots = slots
+        self.fault = fault
+        self.process = None
+
+    def __enter__(self):
+        environment = dict(os.environ)
+        environment.pop("AMAES_COORDINATOR", None)
+        if self.fault:
+            environment["AMAES_FAULT"] = self.fault
+        self.process = subprocess.Popen(
+            [AMAES, "up", "--home", self.home, "--slots", str(self.slots), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True)
+        wait_for_line(self.process, "  home ")
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(DEADLINE)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+
+    def run(self, *arguments, expect=0):
+        return run(self.home, *arguments, expect=expect)
+
+    def json(self, *arguments, expect=0):
+        return json.loads(self.run(*arguments, "--output", "json", expect=expect))
+
+
+def run(home, *arguments, expect=0):
+    done = subprocess.run([AMAES, "--home", home, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE)
+    if done.returncode != expect:
+        raise AssertionError(f"amaes {' '.join(map(str, arguments))}: exit code {done.returncode}, expected {expect}\n"
+                             f"{done.stdout}\n{done.stderr}\n{logs(home)}")
+    return done.stdout if expect == 0 else done.stdout + done.stderr
+
+
+def wait_for_line(process, text):
+    """Reads the process's output until a line holds `text`."""
+    seen = []
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            break
+        seen.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"no line with '{text}' came:\n{''.join(seen)}")
+
+
+def logs(home):
+    text = []
+    for log in [*pathlib.Path(home).glob("run/*.log"), *pathlib.Path(home).glob("jobs/*/logs/*.log")]:
+        text.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+    return "\n".join(text)
+
+
+def make_home_with_dataset(folder, subjects=6):
+    """A home whose store holds the dataset `scans`: a template to copy."""
+    scans = pathlib.Path(folder) / "scans"
+    home = pathlib.Path(folder) / "home"
+    run(home, "phantom", "--to", scans, "--subjects", subjects)
+    with Service(home) as service:
+        service.run("dataset", "add", "scans", "--from", scans, "--wait")
+    return home
+
+
+def copy_home(template, folder):
+    home = pathlib.Path(tempfile.mkdtemp(dir=folder)) / "home"
+    shutil.copytree(template, home)
+    return home
+
+
+# Small enough for a second per step, large enough that every phase happens: V = 4, W = 2.
+SPEC = {
+    "name": "run", "dataset": {"name": "scans"}, "network": {"name": "unet", "filters": 4}, "patch": 32, "global_batch": 4,
+    "micro_batch": 1, "workers": 2, "device": "cpu", "threads_per_worker": 1, "schedule": {"steps": 6, "warmup_steps": 1},
+    "optimizer": {"learning_rate": 1e-3}, "checkpoint": {"every_steps": 2, "keep": 10},
+    "validation": {"every_steps": 3, "crops": 2},
+}
+
+
+def write_spec(home, **changes):
+    path = pathlib.Path(home) / "job.json"
+    path.write_text(json.dumps({**SPEC, **changes}))
+    return path
+
+
+def final_weights(service, job="run"):
+    """SHA-256 of the newest checkpoint's weights and optimiser, read from the files themselves."""
+    checkpoint = service.json("ckpt", "show", job)
+    folder = pathlib.Path(checkpoint["folder"])
+    digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.glob("*.safetensors"))}
+    return int(checkpoint["step"]), digests

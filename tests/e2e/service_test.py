@@ -1,0 +1,135 @@
+"""The service as a user meets it: submit, watch, shards, logs, pull, cancel, refusals, damage."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import service as amaes  # noqa: E402
+
+
+class ServiceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="amaes-e2e-")
+        cls.template = amaes.make_home_with_dataset(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def home(self):
+        return amaes.copy_home(self.template, self.folder.name)
+
+    def test_a_job_from_submit_to_pull(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            out = service.run("submit", "-f", amaes.write_spec(home), "--request-id", "once", "--wait")
+            self.assertIn("SUCCEEDED", out)
+            again = service.json("submit", "-f", amaes.write_spec(home), "--request-id", "once")
+            self.assertTrue(again["replayed"])
+            job = service.json("job", "show", "run")
+            self.assertEqual(job["training"]["step"], "6")
+            splits = {v["split"] for v in job["training"]["validations"]}
+            self.assertEqual(splits, {"held_out", "train"})
+            plan = service.json("job", "shards", "run")
+            self.assertEqual([(s["first_lane"], s["last_lane"]) for s in plan["shards"]], [("0", "2"), ("2", "4")])
+            self.assertEqual(sum(int(s["volumes"]) for s in plan["shards"]), int(plan["training_volumes"]))
+            self.assertIn("[1/0]", service.run("job", "logs", "run", "--rank", "0"))
+            pulled = home / "pulled"
+            service.run("ckpt", "pull", "run", "--to", pulled)
+            self.assertGreater((pulled / "model.safetensors").stat().st_size, 0)
+            self.assertTrue((pathlib.Path(job["folder"]) / "pictures" / "run.png").read_bytes().startswith(b"\x89PNG"))
+            self.assertIn("ready", service.run("node", "ls"))
+            http = json.loads((home / "run" / "coordinator.json").read_text())["http"]
+            metrics = urllib.request.urlopen(f"http://{http}/metrics", timeout=30).read().decode()
+            self.assertIn('amaes_jobs{state="SUCCEEDED"} 2', metrics)
+            page = urllib.request.urlopen(f"http://{http}/", timeout=30).read().decode()
+            self.assertIn(job["id"], page)
+
+    def test_a_wrong_spec_lists_all_its_problems_at_once(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            spec = amaes.write_spec(home, patch=30, learning_rat=1, global_batch=1, mask={"ratio": 1.5}, precision="fp8")
+            out = service.run("submit", "-f", spec, expect=2)
+            for field in ("patch", "learning_rat", "workers", "mask.ratio", "precision"):
+                self.assertIn(field, out)
+            self.assertEqual(len(service.json("job", "ls", "--filter", "kind=pretrain")["jobs"]), 0)
+
+    def test_an_unknown_dataset_and_an_unknown_job_are_not_found(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            self.assertIn("nowhere", service.run("submit", "-f", amaes.write_spec(home, dataset={"name": "nowhere"}), expect=3))
+            service.run("job", "show", "job-that-never-was", expect=3)
+        self.assertIn("hint", amaes.run(home, "job", "ls", expect=6))
+
+    def test_cancel_keeps_a_checkpoint_and_frees_the_slots(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            spec = amaes.write_spec(home, schedule={"steps": 100000, "warmup_steps": 1}, validation={"every_steps": 0, "crops": 2})
+            service.run("submit", "-f", spec)
+            watch = subprocess.Popen([amaes.AMAES, "--home", home, "job", "watch", "run"], stdout=subprocess.PIPE, text=True)
+            amaes.wait_for_line(watch, "RUNNING")
+            service.run("job", "cancel", "run", "--wait")
+            self.assertEqual(watch.wait(amaes.DEADLINE), 5)
+            watch.stdout.close()
+            self.assertEqual(service.json("job", "show", "run")["state"], "JOB_STATE_CANCELLED")
+            self.assertGreater(len(service.json("ckpt", "ls", "run")["checkpoints"]), 0)
+            self.assertNotIn("rank", service.run("node", "ls"))
+
+    def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_used(self):
+        home = self.home()
+        # The agent alone, so that it stays away until the checkpoint is damaged.
+        coordinator = subprocess.Popen([amaes.AMAES, "coordinator", "--home", home, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+                                       stderr=open(home / "run" / "coordinator.log", "a"))
+        try:
+            self.wait_until_serving(home, coordinator.pid)
+            amaes.run(home, "submit", "-f", amaes.write_spec(home))
+            agent = self.agent(home, AMAES_FAULT="point=backward,step=5,attempt=1,rank=0,kill=parent")
+            self.assertEqual(agent.wait(amaes.DEADLINE), -9)
+            job = json.loads(amaes.run(home, "job", "show", "run", "--output", "json"))
+            newest = pathlib.Path(job["folder"]) / "checkpoints" / "00000004-001"
+            model = bytearray((newest / "model.safetensors").read_bytes())
+            model[len(model) // 2] ^= 1
+            (newest / "model.safetensors").write_bytes(model)
+            agent = self.agent(home)
+            try:
+                watch = amaes.run(home, "job", "watch", "run")
+                self.assertIn("SUCCEEDED", watch)
+                listed = json.loads(amaes.run(home, "ckpt", "ls", "run", "--all", "--output", "json"))["checkpoints"]
+                states = {c["name"]: c["state"] for c in listed}
+                self.assertEqual(states["00000004-001"], "CHECKPOINT_STATE_CORRUPT")
+                parents = {c["name"]: c["parent"] for c in listed}
+                self.assertEqual(parents["00000006-002"], "00000002-001")
+            finally:
+                agent.terminate()
+                agent.wait(amaes.DEADLINE)
+        finally:
+            coordinator.terminate()
+            coordinator.wait(amaes.DEADLINE)
+
+    def test_run_without_a_service_goes_on_in_its_folder(self):
+        out = pathlib.Path(self.folder.name) / "single-run"
+        spec = amaes.write_spec(self.folder.name)
+        arguments = ["run", "-f", spec, "--data", pathlib.Path(self.folder.name) / "scans", "--dir", out]
+        self.assertIn("SUCCEEDED", amaes.run(out, *arguments))
+        self.assertIn("going on", amaes.run(out, *arguments))
+
+    def agent(self, home, **environment):
+        return subprocess.Popen([amaes.AMAES, "agent", "--home", home, "--slots", "2"], env={**os.environ, **environment},
+                                stderr=open(home / "run" / "agent.log", "a"))
+
+    def wait_until_serving(self, home, pid):
+        """`node ls` retries while the coordinator comes up; the file names it once it serves."""
+        probe = subprocess.run(["timeout", str(amaes.DEADLINE), "sh", "-c",
+                                f"until grep -qs '{pid}' '{home}/run/coordinator.json'; do :; done"], check=False)
+        self.assertEqual(probe.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

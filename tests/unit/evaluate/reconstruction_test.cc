@@ -1,0 +1,130 @@
+#include <ATen/ops/full.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/draws/draws.h"
+#include "libs/evaluate/reconstruction.h"
+#include "libs/models/unet.h"
+
+namespace amaes {
+namespace {
+
+// Two patches of 1×1×4 voxels; the first two voxels are masked.
+//   sample 0: target 1 2 | 3 5, output 2 2 | 3 4: masked 1, visible 1; visible mean 4, filling 9 + 4 = 13
+//   sample 1: target 0 4 | 2 2, output 0 1 | 2 2: masked 9, visible 0; visible mean 2, filling 4 + 4 = 8
+MaskedBatch HandMade() {
+  MaskedBatch batch;
+  batch.target = at::tensor({1.f, 2.f, 3.f, 5.f, 0.f, 4.f, 2.f, 2.f}).view({2, 1, 1, 1, 4});
+  batch.mask = at::tensor({1, 1, 0, 0, 1, 1, 0, 0}).to(at::kBool).view({2, 1, 1, 1, 4});
+  batch.input = batch.target.masked_fill(batch.mask, 0.0);
+  return batch;
+}
+at::Tensor HandMadeOutput() {
+  return at::tensor({2.f, 2.f, 3.f, 4.f, 0.f, 1.f, 2.f, 2.f}).view({2, 1, 1, 1, 4}).requires_grad_(true);
+}
+
+TEST(ComputeLoss, HandComputed) {
+  const at::Tensor output = HandMadeOutput();
+  const ReconstructionLoss whole = ComputeLoss(output, HandMade(), LossRegion::kWhole);
+  const ReconstructionSums sums = ToHost(whole.sums);
+  EXPECT_EQ(sums.samples(), 2);
+  EXPECT_DOUBLE_EQ(sums.masked_error(), 10);
+  EXPECT_DOUBLE_EQ(sums.visible_error(), 1);
+  EXPECT_EQ(sums.masked_voxels(), 4);
+  EXPECT_EQ(sums.visible_voxels(), 4);
+  EXPECT_DOUBLE_EQ(sums.mean_fill_error(), 21);
+  EXPECT_DOUBLE_EQ(sums.MaskedR2(), 1 - 10.0 / 21);
+  EXPECT_DOUBLE_EQ(sums.MaskedLoss(), 2.5);
+  EXPECT_DOUBLE_EQ(sums.VisibleLoss(), 0.25);
+  EXPECT_DOUBLE_EQ(sums.MeanFillLoss(), 5.25);
+  // Sample losses: whole (1 + 1)/4 and 9/4; masked only 1/2 and 9/2.
+  EXPECT_DOUBLE_EQ(whole.loss.item<double>(), 2.75);
+  EXPECT_DOUBLE_EQ(sums.MeanLoss(), 1.375);
+  const ReconstructionLoss masked = ComputeLoss(output, HandMade(), LossRegion::kMasked);
+  EXPECT_DOUBLE_EQ(masked.loss.item<double>(), 5.0);
+  masked.loss.backward();
+  // d/dy of (y − t)²/2 on masked voxels: (y − t); none on visible ones.
+  const at::Tensor expected = at::tensor({1.f, 0.f, 0.f, 0.f, 0.f, -3.f, 0.f, 0.f}).view({2, 1, 1, 1, 4});
+  EXPECT_TRUE(output.grad().equal(expected)) << output.grad();
+}
+
+TEST(ComputeLoss, RatiosAreTakenAfterSumming) {
+  MaskedBatch batch = HandMade();
+  ReconstructionSums total;
+  for (int i = 0; i < 2; ++i) {
+    MaskedBatch one;
+    one.target = batch.target.narrow(0, i, 1);
+    one.mask = batch.mask.narrow(0, i, 1);
+    total += ToHost(ComputeLoss(HandMadeOutput().narrow(0, i, 1), one, LossRegion::kWhole).sums);
+  }
+  EXPECT_EQ(total.values, ToHost(ComputeLoss(HandMadeOutput(), batch, LossRegion::kWhole).sums).values);
+}
+
+TEST(ComputeLoss, MeanIsZeroAndPerfectIsOne) {
+  const MaskedBatch batch = HandMade();
+  EXPECT_DOUBLE_EQ(ToHost(ComputeLoss(batch.target, batch, LossRegion::kWhole).sums).MaskedR2(), 1.0);
+  at::Tensor means = batch.target.clone();
+  means[0].masked_fill_(batch.mask[0], 4.0);
+  means[1].masked_fill_(batch.mask[1], 2.0);
+  EXPECT_DOUBLE_EQ(ToHost(ComputeLoss(means, batch, LossRegion::kWhole).sums).MaskedR2(), 0.0);
+  MaskedBatch constant = batch;
+  constant.target = at::full({2, 1, 1, 1, 4}, 0.5f);
+  EXPECT_EQ(ToHost(ComputeLoss(batch.target, constant, LossRegion::kWhole).sums).MaskedR2(), 0.0);
+}
+
+TEST(ComputeLoss, Bfloat16OutputIsComparedInFloat32) {
+  const MaskedBatch batch = HandMade();
+  const ReconstructionLoss loss = ComputeLoss(HandMadeOutput().to(at::kBFloat16), batch, LossRegion::kWhole);
+  EXPECT_EQ(loss.loss.scalar_type(), at::kFloat);
+  EXPECT_EQ(loss.sums.scalar_type(), at::kDouble);
+}
+
+std::vector<Sample> Crops(std::int64_t count) {
+  std::vector<Sample> crops(count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    RandomStream stream(7, Purpose::kPhantom, i);
+    for (int v = 0; v < 32 * 32 * 32; ++v) crops[i].patch.push_back(static_cast<float>(stream.UniformDouble()));
+    crops[i].token_mask = DrawValidationMask(1, i, 32, 4, 0.6);
+  }
+  return crops;
+}
+
+TEST(EvaluateCrops, BatchingAndSkippedCropsDoNotMatter) {
+  const auto network = MakeUNet({.filters = 4, .seed = 2});
+  std::vector<Sample> crops = Crops(3);
+  const EvaluationOptions options{.patch = 32, .token = 4, .batch = 1};
+  ASSERT_OK_AND_ASSIGN(const ReconstructionSums one, EvaluateCrops(*network, crops, options));
+  EXPECT_EQ(one.samples(), 3);
+  EXPECT_GT(one.masked_error(), 0);
+  Sample skipped;
+  skipped.skipped = true;
+  crops.insert(crops.begin() + 1, skipped);
+  EvaluationOptions in_twos = options;
+  in_twos.batch = 2;
+  ASSERT_OK_AND_ASSIGN(const ReconstructionSums two, EvaluateCrops(*network, crops, in_twos));
+  for (int i = 0; i < ReconstructionSums::kCount; ++i) EXPECT_NEAR(two.values[i], one.values[i], 1e-5 * one.values[i]);
+  ASSERT_OK_AND_ASSIGN(const ReconstructionSums none, EvaluateCrops(*network, {}, options));
+  EXPECT_EQ(none.MaskedLoss(), 0);
+}
+
+TEST(ReconstructCrop, GivesAllFourPictures) {
+  const auto network = MakeUNet({.filters = 4, .seed = 2});
+  const std::vector<Sample> crops = Crops(1);
+  ASSERT_OK_AND_ASSIGN(const CropPicture picture, ReconstructCrop(*network, crops[0], {.patch = 32, .token = 4}));
+  EXPECT_EQ(picture.input, crops[0].patch);
+  EXPECT_EQ(picture.target, crops[0].patch);
+  EXPECT_EQ(picture.reconstruction.size(), crops[0].patch.size());
+  std::int64_t zeros = 0;
+  for (const float value : picture.masked) zeros += value == 0.0f;
+  EXPECT_EQ(zeros, MaskedTokenCount(32, 4, 0.6) * 64);
+  Sample skipped;
+  skipped.skipped = true;
+  EXPECT_THAT(ReconstructCrop(*network, skipped, {}), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace amaes

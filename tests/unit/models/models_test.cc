@@ -1,0 +1,135 @@
+#include <ATen/ops/equal.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/stack.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/testing/status_matchers.h"
+#include "libs/models/autocast.h"
+#include "libs/models/model_registry.h"
+#include "libs/models/torch_errors.h"
+#include "libs/models/unet.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::unique_ptr<Network> Small(std::uint64_t seed = 1) { return MakeUNet({.filters = 4, .seed = seed}); }
+
+TEST(UNet, ParameterCountsAreTheReferences) {
+  for (const auto& [name, count] : {std::pair<std::string, std::int64_t>{"unet_b", 17'879'617}, {"unet_xl", 71'500'929}}) {
+    ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork({.name = name}));
+    EXPECT_EQ(network->parameters().size(), 66u);
+    EXPECT_EQ(ParameterCount(*network), count);
+  }
+}
+
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> ReferenceNames(std::int64_t f) {
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> out;
+  const auto unit = [&](const std::string& prefix, std::int64_t in, std::int64_t c) {
+    out.push_back({prefix + ".conv.weight", {c, in, 3, 3, 3}});
+    for (const char* name : {".conv.bias", ".norm.weight", ".norm.bias"}) out.push_back({prefix + name, {c}});
+  };
+  std::int64_t before = 1;
+  for (const char* stage : {"in_conv", "encoder_conv1", "encoder_conv2", "encoder_conv3", "encoder_conv4"}) {
+    const std::int64_t c = before == 1 ? f : 2 * before;
+    unit(absl::StrCat("encoder.", stage, ".conv1"), before, c);
+    unit(absl::StrCat("encoder.", stage, ".conv2"), c, c);
+    before = c;
+  }
+  for (int j = 1; j <= 4; ++j) {
+    const std::int64_t c = f << (4 - j);
+    out.push_back({absl::StrCat("rec_head.upsample", j, ".weight"), {2 * c, c, 2, 2, 2}});
+    out.push_back({absl::StrCat("rec_head.upsample", j, ".bias"), {c}});
+    unit(absl::StrCat("rec_head.decoder_conv", j, ".conv1"), c, c);
+  }
+  out.push_back({"rec_head.out_conv.weight", {1, f, 1, 1, 1}});
+  out.push_back({"rec_head.out_conv.bias", {1}});
+  return out;
+}
+
+TEST(UNet, NamesShapesAndOrderAreTheReferences) {
+  const auto network = Small();
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> got;
+  for (const auto& [name, tensor] : network->parameters()) got.emplace_back(name, tensor.sizes().vec());
+  EXPECT_EQ(got, ReferenceNames(4));
+}
+
+TEST(UNet, InitialWeightsFollowPyTorchsDefaultsAndTheSeed) {
+  const auto network = MakeUNet({.filters = 16, .seed = 5});
+  const auto same = MakeUNet({.filters = 16, .seed = 5}), other = MakeUNet({.filters = 16, .seed = 6});
+  for (std::size_t i = 0; i < 66; ++i) {
+    const auto& [name, tensor] = network->parameters()[i];
+    EXPECT_TRUE(tensor.requires_grad() && tensor.is_leaf());
+    EXPECT_TRUE(at::equal(tensor, same->parameters()[i].tensor)) << name;
+    if (tensor.dim() != 5) continue;
+    EXPECT_FALSE(at::equal(tensor, other->parameters()[i].tensor)) << name;
+    const double fan_in = static_cast<double>(tensor[0].numel());
+    const double bound = 1 / std::sqrt(fan_in);
+    EXPECT_LE(tensor.abs().max().item<double>(), bound) << name;
+    if (tensor.numel() < 1000) continue;
+    EXPECT_NEAR(tensor.std().item<double>(), bound / std::sqrt(3.0), 0.03 * bound) << name;
+    EXPECT_NEAR(tensor.mean().item<double>(), 0.0, 4 * bound / std::sqrt(static_cast<double>(tensor.numel()))) << name;
+  }
+}
+
+TEST(UNet, ForwardKeepsTheShapeAndReachesEveryParameter) {
+  const auto network = Small();
+  const at::Tensor input = at::rand({2, 1, 32, 48, 32});
+  const at::Tensor output = network->Forward(input);
+  EXPECT_EQ(output.sizes(), input.sizes());
+  output.square().mean().backward();
+  for (const auto& [name, tensor] : network->parameters()) {
+    ASSERT_TRUE(tensor.grad().defined()) << name;
+    EXPECT_GT(tensor.grad().abs().max().item<double>(), 0.0) << name;
+  }
+}
+
+TEST(UNet, SamplesOfABatchDoNotMix) {
+  const auto network = Small();
+  network->To(at::kCPU, at::kDouble);
+  const at::Tensor a = at::rand({1, 1, 32, 32, 32}, at::kDouble), b = at::rand({1, 1, 32, 32, 32}, at::kDouble);
+  const at::Tensor both = network->Forward(at::stack({a[0], b[0]}));
+  EXPECT_LT((both[1] - network->Forward(b)[0]).abs().max().item<double>(), 1e-12);
+}
+
+TEST(UNet, HandlesStayValidWhenMoved) {
+  const auto network = Small();
+  const at::Tensor handle = network->parameters()[0].tensor;
+  network->To(at::kCPU, at::kDouble);
+  EXPECT_EQ(handle.scalar_type(), at::kDouble);
+  EXPECT_TRUE(handle.requires_grad());
+}
+
+TEST(UNet, AutocastEndsWithItsScope) {
+  const auto network = Small();
+  const at::Tensor input = at::rand({1, 1, 32, 32, 32});
+  {
+    const AutocastScope autocast(at::kCPU, true);
+    EXPECT_EQ(network->Forward(input).scalar_type(), at::kBFloat16);
+  }
+  EXPECT_EQ(network->Forward(input).scalar_type(), at::kFloat);
+}
+
+TEST(ModelRegistry, RefusesByName) {
+  EXPECT_THAT(MakeNetwork({.name = "vit"}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unet_b, unet_xl, unet")));
+  EXPECT_THAT(MakeNetwork({.name = "unet"}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("network.filters")));
+  EXPECT_OK(MakeNetwork({.name = "unet", .filters = 3}));
+}
+
+TEST(TorchErrors, BecomeStatuses) {
+  const auto network = Small();
+  EXPECT_THAT(CatchTorch("forward", [&] { network->Forward(at::rand({1, 2, 32, 32, 32})); }),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("forward: ")));
+  EXPECT_THAT(CatchTorch("huge", [] { at::rand({std::int64_t{1} << 50}); }),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("huge: out of memory")));
+  EXPECT_OK(CatchTorch("nothing", [] {}));
+}
+
+}  // namespace
+}  // namespace amaes

@@ -1,0 +1,149 @@
+#include "libs/volume/contract.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/volume/phantom.h"
+
+namespace amaes {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(ContractJsonTest, IsCanonicalAndReadsBack) {
+  EXPECT_EQ(ContractJson(Contract()),
+            R"({"clip_quantile":0.99,"name":"amaes","reference_crop":false,"spacing_mm":1.0,"version":1})");
+  Contract other;
+  other.spacing_mm = 0.7;
+  other.clip_quantile = 0.1 + 0.2;
+  other.reference_crop = true;
+  const auto parsed = ParseContract(ContractJson(other));
+  ASSERT_THAT(parsed, IsOk());
+  EXPECT_EQ(*parsed, other);
+  EXPECT_EQ(ContractJson(*parsed), ContractJson(other));
+}
+
+TEST(ContractJsonTest, RefusesWhatItDoesNotKnow) {
+  const auto refused = [](const std::string& json, const std::string& why) {
+    EXPECT_THAT(ParseContract(json), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why))) << json;
+  };
+  const auto with = [](const std::string& from, const std::string& to) {
+    std::string json = ContractJson(Contract());
+    return json.replace(json.find(from), from.size(), to);
+  };
+  refused("", "not a JSON object");
+  refused("{", "not a JSON object");
+  refused("[1]", "not a JSON object");
+  refused(std::string(100000, '['), "not a JSON object");
+  refused("{}", "\"name\" is missing");
+  refused(with("\"version\":1", "\"more\":1"), "\"version\" is missing");
+  refused(with("\"version\":1", "\"version\":1,\"more\":1"), "unknown field \"more\"");
+  refused(with("\"version\":1", "\"version\":2"), "version 2 is not known here");
+  refused(with("\"version\":1", "\"version\":99999999999999999999"), "version");
+  refused(with("\"version\":1", "\"version\":0"), "version 0");
+  refused(with("\"version\":1", "\"version\":1.5"), "not a whole number");
+  refused(with("\"amaes\"", "\"zscore\""), "unknown name \"zscore\"");
+  refused(with("\"amaes\"", "7"), "not a string");
+  refused(with("1.0", "0.0"), "spacing_mm");
+  refused(with("1.0", "-1"), "spacing_mm");
+  refused(with("1.0", "\"1\""), "spacing_mm");
+  refused(with("0.99", "0"), "clip_quantile");
+  refused(with("0.99", "1.01"), "clip_quantile");
+  refused(with("false", "0"), "reference_crop");
+}
+
+// 4 x 3 x 3 voxels of 1 mm: background -1, a block of eight voxels with values 1 … 8 at (1,0,1) … (2,1,2).
+Volume Block() {
+  Volume volume;
+  volume.shape = {4, 3, 3};
+  volume.affine = {1, 0, 0, 100, 0, 1, 0, 200, 0, 0, 1, 300, 0, 0, 0, 1};
+  volume.voxels.assign(36, -1);
+  float value = 0;
+  for (int x = 1; x <= 2; ++x) {
+    for (int y = 0; y <= 1; ++y) {
+      for (int z = 1; z <= 2; ++z) volume.at(x, y, z) = ++value;
+    }
+  }
+  return volume;
+}
+
+TEST(ApplyContractTest, CropsClipsAndScales) {
+  const auto out = ApplyContract(Block(), Contract());
+  ASSERT_THAT(out, IsOk());
+  EXPECT_EQ(out->shape, (Shape3{2, 2, 2}));
+  EXPECT_THAT(out->affine, ElementsAre(1, 0, 0, 101, 0, 1, 0, 200, 0, 0, 1, 301, 0, 0, 0, 1));
+  // Background 1; foreground 2 … 8, whose 0.99 quantile is 7 + 0.94.
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_NEAR(out->voxels[static_cast<std::size_t>(i)], i == 7 ? 1 : i / 6.94, 1e-6);
+  }
+}
+
+TEST(ApplyContractTest, ReferenceCropTakesOneVoxelMore) {
+  Contract contract;
+  contract.reference_crop = true;
+  const auto out = ApplyContract(Block(), contract);
+  ASSERT_THAT(out, IsOk());
+  EXPECT_EQ(out->shape, (Shape3{3, 3, 2})) << "cut at the volume's end";
+  EXPECT_EQ(out->at(2, 2, 1), 0) << "the background is the minimum, here -1";
+  EXPECT_NEAR(out->at(0, 0, 0), 2 / (7.93 + 1), 1e-6);
+}
+
+TEST(ApplyContractTest, RoundsTheTargetShapeHalfToEven) {
+  Volume volume = Block();
+  volume.spacing = {1.25, 1.75, 0.1};
+  const auto out = ApplyContract(volume, Contract());
+  ASSERT_THAT(out, IsOk());
+  EXPECT_EQ(out->shape, (Shape3{2, 4, 1})) << "2.5 to 2, 3.5 to 4, 0.2 to at least 1";
+  Contract coarse;
+  coarse.spacing_mm = 0.5;
+  volume.spacing = {1, 1, 1};
+  const auto fine = ApplyContract(volume, coarse);
+  ASSERT_THAT(fine, IsOk());
+  EXPECT_EQ(fine->shape, (Shape3{4, 4, 4}));
+  EXPECT_EQ(fine->spacing, (std::array<double, 3>{0.5, 0.5, 0.5}));
+}
+
+TEST(ApplyContractTest, StaysInZeroToOneAndDoesNotDependOnThreads) {
+  PhantomOptions options;
+  options.shape = {48, 56, 48};
+  options.spacing_mm = 3;
+  const Volume scan = MakePhantom(1, options).images[0];
+  for (const double spacing : {1.7, 4.1}) {
+    Contract contract;
+    contract.spacing_mm = spacing;
+    const auto one = ApplyContract(scan, contract, 1);
+    ASSERT_THAT(one, IsOk());
+    const auto [low, high] = std::minmax_element(one->voxels.begin(), one->voxels.end());
+    EXPECT_EQ(*low, 0);
+    EXPECT_LE(*high, 1);
+    const auto many = ApplyContract(scan, contract, 5);
+    ASSERT_THAT(many, IsOk());
+    EXPECT_EQ(many->voxels, one->voxels);
+    for (int a = 0; a < 3; ++a) EXPECT_NEAR(one->spacing[a], spacing, 0.05);
+  }
+}
+
+TEST(ApplyContractTest, NamesWhatIsWrongWithTheScan) {
+  Volume volume = Block();
+  for (float& v : volume.voxels) v = std::min(v, 0.0f);
+  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no voxel is above 0")));
+  for (float& v : volume.voxels) v = 5;
+  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no foreground")));
+  for (std::size_t i = 0; i < volume.voxels.size(); ++i) volume.voxels[i] = i % 2 == 0 ? 1 : 0;
+  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("constant foreground")));
+  volume = Block();
+  volume.spacing = {1e6, 1e6, 1e6};
+  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("too large")));
+  volume.spacing = {NAN, 1, 1};
+  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("spacing")));
+  Contract contract;
+  contract.name = "zscore";
+  EXPECT_THAT(ApplyContract(Block(), contract), StatusIs(StatusCode::kInvalidArgument, HasSubstr("unknown name")));
+}
+
+}  // namespace
+}  // namespace amaes

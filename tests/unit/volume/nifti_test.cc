@@ -1,0 +1,231 @@
+#include "libs/volume/nifti.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/base/testing/temp_dir.h"
+#include "libs/volume/nifti_header.h"
+#include "tests/unit/volume/nifti_bytes.h"
+
+namespace amaes {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Kind = NiftiBytes::Kind;
+
+class Nifti : public testing::Test {
+ protected:
+  absl::StatusOr<NiftiVolume> Read(const std::string& bytes, const std::string& name = "scan.nii") {
+    return ReadNifti(WriteFile(dir_.path() / name, bytes));
+  }
+  NiftiVolume MustRead(const std::string& bytes, const std::string& name = "scan.nii") {
+    absl::StatusOr<NiftiVolume> volume = Read(bytes, name);
+    EXPECT_THAT(volume, IsOk());
+    return volume.ok() ? *std::move(volume) : NiftiVolume();
+  }
+  TempDir dir_;
+};
+
+// 2 x 3 x 4 voxels 0 … 23, first axis fastest in the file.
+template <typename T>
+std::string Counting(Kind kind, bool big_endian, int datatype) {
+  NiftiBytes file(kind, big_endian, {2, 3, 4});
+  file.Datatype(datatype);
+  for (int i = 0; i < 24; ++i) file.Append<T>(static_cast<T>(i));
+  return file.str();
+}
+
+void ExpectCounting(const NiftiVolume& read, const std::string& datatype) {
+  EXPECT_EQ(read.datatype, datatype);
+  EXPECT_EQ(read.frames, 1);
+  EXPECT_EQ(read.nonfinite_voxels, 0);
+  ASSERT_EQ(read.volume.shape, (Shape3{2, 3, 4}));
+  for (int x = 0; x < 2; ++x) {
+    for (int y = 0; y < 3; ++y) {
+      for (int z = 0; z < 4; ++z) EXPECT_EQ(read.volume.at(x, y, z), static_cast<float>(x + 2 * y + 6 * z));
+    }
+  }
+}
+
+TEST_F(Nifti, ReadsEveryDatatypeInBothByteOrdersAndVersions) {
+  for (const Kind kind : {NiftiBytes::kNifti1, NiftiBytes::kNifti2}) {
+    for (const bool big : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "kind " << kind << " big-endian " << big);
+      ExpectCounting(MustRead(Counting<std::uint8_t>(kind, big, 2)), "uint8");
+      ExpectCounting(MustRead(Counting<std::int8_t>(kind, big, 256)), "int8");
+      ExpectCounting(MustRead(Counting<std::int16_t>(kind, big, 4)), "int16");
+      ExpectCounting(MustRead(Counting<std::uint16_t>(kind, big, 512)), "uint16");
+      ExpectCounting(MustRead(Counting<std::int32_t>(kind, big, 8)), "int32");
+      ExpectCounting(MustRead(Counting<std::uint32_t>(kind, big, 768)), "uint32");
+      ExpectCounting(MustRead(Counting<std::int64_t>(kind, big, 1024)), "int64");
+      ExpectCounting(MustRead(Counting<std::uint64_t>(kind, big, 1280)), "uint64");
+      ExpectCounting(MustRead(Counting<float>(kind, big, 16)), "float32");
+      ExpectCounting(MustRead(Counting<double>(kind, big, 64)), "float64");
+    }
+  }
+}
+
+TEST_F(Nifti, ReadsQuadruplePrecision) {
+  NiftiBytes file(NiftiBytes::kNifti1, false, {5, 1, 1});
+  file.Datatype(1536);
+  // 1.5, -2, 0, infinity, NaN as sign and exponent in the top 16 bits, then the fraction.
+  const std::uint64_t high[] = {0x3fff800000000000, 0xc000000000000000, 0, 0x7fff000000000000, 0x7fff000000000001};
+  for (const std::uint64_t h : high) file.Append<std::uint64_t>(0).Append<std::uint64_t>(h);
+  const NiftiVolume read = MustRead(file.str());
+  EXPECT_THAT(read.volume.voxels, ElementsAre(1.5f, -2.0f, 0.0f, 0.0f, 0.0f));
+  EXPECT_EQ(read.nonfinite_voxels, 2);
+  EXPECT_EQ(read.datatype, "float128");
+}
+
+TEST_F(Nifti, ScalesBySlopeAndIntercept) {
+  const auto with = [&](double slope, double intercept) {
+    return Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1}).Scale(slope, intercept), 2);
+  };
+  EXPECT_THAT(MustRead(with(2, 10)).volume.voxels, ElementsAre(10, 12));
+  EXPECT_THAT(MustRead(with(0, 10)).volume.voxels, ElementsAre(0, 1));
+  EXPECT_THAT(MustRead(with(NAN, 10)).volume.voxels, ElementsAre(0, 1));
+  EXPECT_THAT(MustRead(with(INFINITY, NAN)).volume.voxels, ElementsAre(0, 1));
+  EXPECT_THAT(Read(with(2, NAN)), StatusIs(StatusCode::kInvalidArgument, HasSubstr("scl_inter")));
+}
+
+TEST_F(Nifti, CountsAndClearsVoxelsThatAreNotFinite) {
+  NiftiBytes file(NiftiBytes::kNifti1, false, {2, 2, 1});
+  file.Datatype(64).Append<double>(NAN).Append<double>(1e300).Append<double>(-INFINITY).Append<double>(7);
+  const NiftiVolume read = MustRead(file.str());
+  EXPECT_EQ(read.nonfinite_voxels, 3);  // 1e300 is beyond float32
+  EXPECT_EQ(read.volume.at(1, 1, 0), 7);
+  EXPECT_EQ(read.volume.at(0, 0, 0), 0);
+}
+
+TEST_F(Nifti, FlipsAndPermutesToRas) {
+  // First axis to the back, second to the left, third up.
+  const NiftiVolume read =
+      MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 3, 4})
+                        .Pixdim(1, 5).Pixdim(2, 6).Pixdim(3, 7)
+                        .Sform(2, {0, -6, 0, 100, -5, 0, 0, 200, 0, 0, 7, 300}), 24));
+  EXPECT_EQ(read.orientation, "PLS");
+  EXPECT_EQ(read.volume.shape, (Shape3{3, 2, 4}));
+  EXPECT_EQ(read.volume.spacing, (std::array<double, 3>{6, 5, 7}));
+  EXPECT_THAT(read.volume.affine, ElementsAre(6, 0, 0, 88, 0, 5, 0, 195, 0, 0, 7, 300, 0, 0, 0, 1));
+  for (int x = 0; x < 3; ++x) {
+    for (int y = 0; y < 2; ++y) {
+      for (int z = 0; z < 4; ++z) {
+        EXPECT_EQ(read.volume.at(x, y, z), static_cast<float>((1 - y) + 2 * (2 - x) + 6 * z));
+      }
+    }
+  }
+}
+
+TEST_F(Nifti, ChoosesTheAffineAsNibabelDoes) {
+  NiftiBytes both(NiftiBytes::kNifti1, false, {2, 3, 4});
+  both.Pixdim(1, 2).Pixdim(2, 3).Pixdim(3, 4).Qform(1, 0, 0, 1, 10, 20, 30);  // half a turn about z
+  EXPECT_EQ(MustRead(Ramp(both, 24)).orientation, "RAS") << "sform first";
+  both.Sform(0, std::vector<double>(12, NAN));
+  const NiftiVolume turned = MustRead(Ramp(both, 24));
+  EXPECT_EQ(turned.orientation, "LPS");
+  EXPECT_NEAR(turned.volume.affine[3], 10 - 2, 1e-6);
+  EXPECT_NEAR(turned.volume.affine[7], 20 - 6, 1e-6);
+  EXPECT_NEAR(turned.volume.affine[0], 2, 1e-6);
+  both.Pixdim(0, -1);
+  EXPECT_EQ(MustRead(Ramp(both, 24)).orientation, "LPI") << "qfac -1 mirrors the third axis";
+  both.Qform(0, NAN, NAN, NAN, NAN, NAN, NAN);
+  const NiftiVolume plain = MustRead(Ramp(both, 24));
+  EXPECT_EQ(plain.orientation, "LAS");
+  EXPECT_THAT(plain.volume.affine, ElementsAre(2, 0, 0, -1, 0, 3, 0, -3, 0, 0, 4, -6, 0, 0, 0, 1));
+}
+
+TEST_F(Nifti, TakesSpacingFromTheAffineWherePixdimIsUseless) {
+  const NiftiVolume read = MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 3, 4})
+                                             .Pixdim(1, 0).Pixdim(2, NAN).Pixdim(3, -4)
+                                             .Sform(1, {2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 4, 0}), 24));
+  EXPECT_EQ(read.volume.spacing, (std::array<double, 3>{2, 3, 4}));
+}
+
+TEST_F(Nifti, ReadsTheFirstVolumeOfMany) {
+  const std::string four = Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 3}), 6);
+  EXPECT_EQ(MustRead(four).frames, 3);
+  EXPECT_THAT(MustRead(four).volume.voxels, ElementsAre(0, 1));
+  EXPECT_THAT(Read(four.substr(0, four.size() - 1)), StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+  EXPECT_EQ(MustRead(GzipBytes(four), "four.nii.gz").frames, 3);
+  EXPECT_THAT(Read(GzipBytes(four.substr(0, four.size() - 1)), "short.nii.gz"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+  EXPECT_EQ(MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 2, 1, 3, 1}), 12)).frames, 6);
+  EXPECT_EQ(MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 1, 1}), 2)).frames, 1);
+}
+
+TEST_F(Nifti, ReadsPairsFromEitherHalf) {
+  NiftiBytes header(NiftiBytes::kNifti1, true, {2, 3, 4});
+  header.Put<char>(345, 'i').Offset(0);  // "ni1"
+  const std::string all = Ramp(header, 24);
+  WriteFile(dir_.path() / "a.hdr", all.substr(0, 348));
+  EXPECT_THAT(ReadNifti(dir_.path() / "a.hdr"), StatusIs(StatusCode::kNotFound));
+  WriteFile(dir_.path() / "a.img", all.substr(352));
+  for (const char* name : {"a.hdr", "a.img"}) {
+    const auto read = ReadNifti(dir_.path() / name);
+    ASSERT_THAT(read, IsOk());
+    EXPECT_EQ(read->volume.at(1, 2, 3), 23);
+  }
+  WriteFile(dir_.path() / "b.hdr", all.substr(0, 348));
+  WriteFile(dir_.path() / "b.img.gz", GzipBytes(all.substr(352)));
+  EXPECT_THAT(ReadNifti(dir_.path() / "b.hdr"), IsOk());
+  EXPECT_THAT(Read(all), StatusIs(StatusCode::kInvalidArgument, HasSubstr(".img")));
+}
+
+TEST_F(Nifti, ReadsAnalyzeWithSpmsScaleAndOrigin) {
+  for (const bool big : {false, true}) {
+    NiftiBytes header(NiftiBytes::kAnalyze, big, {2, 3, 4, 1});
+    header.Pixdim(1, 2).Put<float>(112, 10.0f).Put<std::int16_t>(253, 1).Put<std::int16_t>(255, 2).Put<std::int16_t>(257, 3);
+    WriteFile(dir_.path() / "a.hdr", header.str());
+    WriteFile(dir_.path() / "a.img", Ramp(header, 24).substr(348));
+    const auto read = ReadNifti(dir_.path() / "a.hdr");
+    ASSERT_THAT(read, IsOk());
+    EXPECT_EQ(read->orientation, "LAS");
+    EXPECT_EQ(read->volume.at(0, 2, 3), 230) << "mirrored and scaled";
+    EXPECT_THAT(read->volume.affine, ElementsAre(2, 0, 0, -2, 0, 1, 0, -1, 0, 0, 1, -2, 0, 0, 0, 1));
+  }
+  EXPECT_THAT(Read(NiftiBytes(NiftiBytes::kAnalyze, false, {2, 3, 4}).str() + "    "),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no magic")));
+}
+
+TEST_F(Nifti, WritesWhatItReads) {
+  Volume volume;
+  volume.shape = {3, 4, 5};
+  volume.spacing = {1, 2, 3};
+  volume.affine = {1, 0, 0, -7, 0, 2, 0, 8.5, 0, 0, 3, 9, 0, 0, 0, 1};
+  for (int i = 0; i < 60; ++i) volume.voxels.push_back(static_cast<float>(i) * 0.37f - 3);
+  for (const char* name : {"a.nii", "a.nii.gz"}) {
+    ASSERT_THAT(WriteNifti(dir_.path() / name, volume), IsOk());
+    const auto read = ReadNifti(dir_.path() / name);
+    ASSERT_THAT(read, IsOk());
+    EXPECT_EQ(read->volume.voxels, volume.voxels);
+    EXPECT_EQ(read->volume.affine, volume.affine);
+    EXPECT_EQ(read->volume.spacing, volume.spacing);
+    EXPECT_EQ(read->orientation, "RAS");
+  }
+  EXPECT_LT(std::filesystem::file_size(dir_.path() / "a.nii.gz"), std::filesystem::file_size(dir_.path() / "a.nii"));
+  EXPECT_EQ(GzipBytes("x").substr(0, 2), ReadFile(dir_.path() / "a.nii.gz").substr(0, 2));
+  volume.shape = {1, 1, 40000};
+  volume.voxels.resize(40000);
+  EXPECT_THAT(WriteNifti(dir_.path() / "b.nii", volume), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_FALSE(WriteNifti(dir_.path() / "no" / "b.nii", Volume{{1, 1, 1}, {1, 1, 1}, {}, {1}}).ok());
+}
+
+TEST(ClosestAxesTest, NamesObliqueAndPermutedAxes) {
+  const auto codes = [](const std::array<double, 16>& affine) {
+    const auto order = ClosestAxes(affine);
+    return order.ok() ? order->codes : std::string(order.status().message());
+  };
+  EXPECT_EQ(codes({1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}), "RAS");
+  EXPECT_EQ(codes({0, 0, -3, 0, 2, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 1}), "AIL");
+  const double c = std::cos(0.6), s = std::sin(0.6);
+  EXPECT_EQ(codes({1, 0, 0, 0, 0, c, -s, 0, 0, s, c, 0, 0, 0, 0, 1}), "RAS");
+  EXPECT_THAT(codes({1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}), HasSubstr("singular"));
+}
+
+}  // namespace
+}  // namespace amaes
