@@ -1,6 +1,7 @@
 #include "libs/store/connection.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <limits>
@@ -15,7 +16,26 @@ namespace {
 // How long a statement waits for a lock: only for a backup or a person with the sqlite3 program.
 constexpr int kBusyMilliseconds = 5000;
 
-bool IsDiskFull(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+// SQLite takes only ENOSPC for a full disk. A quota or a limit of the file's size means the same to whoever has to free space.
+template <typename Size>
+ssize_t SayNoSpace(Size written) {
+  if (written < 0 && (errno == EDQUOT || errno == EFBIG)) errno = ENOSPC;
+  return written;
+}
+ssize_t Write(int descriptor, const void* data, std::size_t size) { return SayNoSpace(write(descriptor, data, size)); }
+ssize_t Pwrite(int descriptor, const void* data, std::size_t size, off_t at) {
+  return SayNoSpace(pwrite(descriptor, data, size, at));
+}
+
+// Which of these calls SQLite uses was decided when it was built.
+void UseOurWrites() {
+  sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+  if (vfs == nullptr || vfs->iVersion < 3 || vfs->xSetSystemCall == nullptr) return;
+  static_assert(sizeof(off_t) == sizeof(std::int64_t), "pwrite and pwrite64 are one");
+  vfs->xSetSystemCall(vfs, "write", reinterpret_cast<sqlite3_syscall_ptr>(&Write));
+  vfs->xSetSystemCall(vfs, "pwrite", reinterpret_cast<sqlite3_syscall_ptr>(&Pwrite));
+  vfs->xSetSystemCall(vfs, "pwrite64", reinterpret_cast<sqlite3_syscall_ptr>(&Pwrite));
+}
 
 constexpr std::int64_t kInfinitePast = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kInfiniteFuture = std::numeric_limits<std::int64_t>::max();
@@ -32,8 +52,6 @@ absl::Status SqliteStatus(sqlite3* database, absl::string_view what) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return absl::DataLossError(message);
     case SQLITE_IOERR:
-      if (IsDiskFull(sqlite3_system_errno(database))) return absl::ResourceExhaustedError(message);
-      return absl::UnavailableError(message);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_CANTOPEN:
@@ -114,6 +132,8 @@ absl::Time Statement::Time() {
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::filesystem::path& path, bool read_only) {
+  static const bool once = (UseOurWrites(), true);
+  (void)once;
   sqlite3* database = nullptr;
   // Each connection is used by one thread at a time; its owner sees to that.
   const int flags = SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -147,13 +167,9 @@ absl::StatusOr<Statement> Connection::Prepare(absl::string_view sql) {
 absl::Status Connection::Execute(const std::string& sql) {
   if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return absl::OkStatus();
   const absl::Status status = SqliteStatus(database_, sql);
-  NoteFailure();
-  return status;
-}
-
-void Connection::NoteFailure() {
   const int code = sqlite3_extended_errcode(database_);
   if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) flush_failed_ = true;
+  return status;
 }
 
 absl::StatusOr<std::string> Connection::Value(const std::string& sql) {

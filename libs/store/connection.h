@@ -73,7 +73,6 @@ class Connection {
   bool InTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
   // A flush to the disk failed since the connection was opened.
   bool FlushFailed() const { return flush_failed_; }
-  void NoteFailure();
 
  private:
   explicit Connection(sqlite3* database) : database_(database) {}

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
+#include "libs/base/fault.h"
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/mutex.h"
@@ -132,7 +133,6 @@ void SqliteStore::WriteAll() {
 void SqliteStore::CommitGroup(const std::vector<PendingChange*>& group) {
   std::int64_t kept = 0;
   absl::Status failure;  // of the whole group
-  const absl::Duration begin = SystemClock().Monotonic();
   if (writing_->FlushFailed()) {
     failure = absl::UnavailableError("store: a flush to the disk failed before, so what it holds is not known; check the "
                                      "disk and start the coordinator again");
@@ -148,7 +148,10 @@ void SqliteStore::CommitGroup(const std::vector<PendingChange*>& group) {
       failure = pending->status.ok() ? absl::InternalError("store: a change ended the transaction") : pending->status;
     }
   }
+  const absl::Duration begin = SystemClock().Monotonic();
+  FaultPoint("store_before_commit", {});
   if (failure.ok() && kept > 0) failure = writing_->Execute("COMMIT");
+  FaultPoint("store_after_commit", {});
   if (writing_->InTransaction()) writing_->Execute("ROLLBACK").IgnoreError();
   const absl::Duration end = SystemClock().Monotonic();
   if (!failure.ok()) {
@@ -169,9 +172,11 @@ absl::Status SqliteStore::RunChange(PendingChange& pending) {
   store::Transaction transaction(*writing_);
   const absl::Status status = (*pending.change)(transaction);
   if (!writing_->InTransaction()) return status;
-  if (status.ok()) return writing_->Execute("RELEASE change");
-  AMAES_RETURN_IF_ERROR(Annotate(writing_->Execute("ROLLBACK TO change; RELEASE change"), status.message()));
-  return status;
+  const absl::Status closed = writing_->Execute(status.ok() ? "RELEASE change" : "ROLLBACK TO change; RELEASE change");
+  if (closed.ok()) return status;
+  // Parts of a refused change could stay behind: give the whole group up.
+  writing_->Execute("ROLLBACK").IgnoreError();
+  return closed;
 }
 
 absl::Status UseWal(Connection& connection, const std::filesystem::path& path) {

@@ -102,7 +102,7 @@ class Store : public StoreReader {
   struct Statistics {
     std::int64_t commits = 0, changes = 0;
     std::int64_t waiting = 0;  // changes in the queue now
-    double last_commit_seconds = 0;
+    double last_commit_seconds = 0;  // of the flush to the disk
   };
   virtual Statistics statistics() const = 0;
 };

@@ -95,14 +95,15 @@ absl::Status Engine::Commit(const std::function<absl::Status(StoreTransaction&)>
 absl::Status Engine::CommitJob(LiveJob& job, JobChange change) {
   change.record.progress_json = ProgressToJson(change.progress);
   const absl::Time now = clock_.Now();
-  AMAES_RETURN_IF_ERROR(Commit([&](StoreTransaction& transaction) -> absl::Status {
+  const absl::Status stored = Commit([&](StoreTransaction& transaction) -> absl::Status {
     AMAES_RETURN_IF_ERROR(transaction.PutJob(change.record));
     if (change.attempt != nullptr) AMAES_RETURN_IF_ERROR(transaction.PutAttempt(*change.attempt));
     for (const auto& [kind, message] : change.events) {
       AMAES_RETURN_IF_ERROR(transaction.AppendEvent(change.record.id, now, kind, message));
     }
     return change.also ? change.also(transaction) : absl::OkStatus();
-  }));
+  });
+  if (!stored.ok()) return stored;
   if (change.record.state != job.record.state) {
     LogInfo("coordinator", "job",
             {{"job", job.record.id.value}, {"from", JobStateName(job.record.state)}, {"to", JobStateName(change.record.state)},

@@ -114,6 +114,9 @@ class Engine {
   absl::StatusOr<JobSpec> Resolve(const ParsedSpec& parsed, std::string* dataset);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
+  absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,
+                                                                     const std::string& digest, JobSpec& spec,
+                                                                     JobRecord& record);
   void WriteSpec(const JobId& id, const JobSpec& spec);
 
   // engine_schedule.cc

@@ -79,6 +79,40 @@ absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& kn
   return result;
 }
 
+// Job and request id in one transaction. What an earlier call with this request id stored, if there was one: then nothing
+// is stored.
+absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const std::string& request_id,
+                                                                           const std::string& digest, JobSpec& spec,
+                                                                           JobRecord& record) {
+  std::optional<StoreReader::RequestRecord> known;
+  const bool named = !spec.name.empty();
+  const absl::Status stored = Commit([&](StoreTransaction& transaction) -> absl::Status {
+    absl::StatusOr<StoreReader::RequestRecord> earlier = transaction.GetRequest(request_id);
+    if (earlier.ok()) {
+      known = *std::move(earlier);
+      return absl::OkStatus();
+    }
+    do {
+      record.id = JobId(options_.make_job_id());
+    } while (transaction.GetJob(record.id).ok());
+    if (!named) spec.name = record.id.value;
+    record.name = spec.name;
+    record.kind = JobKindName(spec.kind);
+    record.spec_json = SpecToJson(spec);
+    record.priority = static_cast<int>(spec.priority);
+    record.created = clock_.Now();
+    if (spec.kind == JobKind::kPretrain) {
+      record.budget.max_restarts = spec.pretrain.restart.max_restarts;
+      record.budget.no_progress_limit = spec.pretrain.restart.no_progress_limit;
+    }
+    AMAES_RETURN_IF_ERROR(transaction.PutJob(record));
+    AMAES_RETURN_IF_ERROR(transaction.PutRequest(request_id, {digest, record.id}));
+    return transaction.AppendEvent(record.id, record.created, "CREATED", absl::StrCat("submitted as ", record.name));
+  });
+  if (!stored.ok()) return stored;
+  return known;
+}
+
 absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
   AMAES_RETURN_IF_ERROR(CheckRequestId(request));
   const std::string digest = Sha256Hex(SpecToJson(request.parsed.spec));
@@ -96,28 +130,8 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
     result.job.record = record;
     return result;
   }
-  std::optional<StoreReader::RequestRecord> known;
-  AMAES_RETURN_IF_ERROR(Commit([&](StoreTransaction& transaction) -> absl::Status {
-    absl::StatusOr<StoreReader::RequestRecord> earlier = transaction.GetRequest(request.request_id);
-    if (earlier.ok()) {
-      known = *std::move(earlier);
-      return absl::OkStatus();
-    }
-    do {
-      record.id = JobId(options_.make_job_id());
-    } while (transaction.GetJob(record.id).ok());
-    if (spec.name.empty()) spec.name = record.id.value;
-    record.name = spec.name;
-    record.kind = JobKindName(spec.kind);
-    record.spec_json = SpecToJson(spec);
-    record.priority = static_cast<int>(spec.priority);
-    record.created = clock_.Now();
-    record.budget.max_restarts = spec.pretrain.restart.max_restarts;
-    record.budget.no_progress_limit = spec.pretrain.restart.no_progress_limit;
-    AMAES_RETURN_IF_ERROR(transaction.PutJob(record));
-    AMAES_RETURN_IF_ERROR(transaction.PutRequest(request.request_id, {digest, record.id}));
-    return transaction.AppendEvent(record.id, record.created, "CREATED", absl::StrCat("submitted as ", record.name));
-  }));
+  AMAES_ASSIGN_OR_RETURN(const std::optional<StoreReader::RequestRecord> known,
+                         StoreJob(request.request_id, digest, spec, record));
   if (known) return Replay(*known, digest, request.request_id);
   FaultPoint("job_committed", {});
   Count(metrics_, kJobsSubmitted);

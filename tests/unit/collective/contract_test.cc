@@ -205,16 +205,15 @@ void ExpectBroken(Communicator& communicator, const absl::Status& first) {
 }
 
 TEST_P(ContractTest, AbortFromAnotherThreadEndsWaitAndReachesPeers) {
-  std::promise<Communicator*> victim;
   std::promise<void> rank_0_done;
   std::shared_future<void> done = rank_0_done.get_future().share();
-  std::thread killer([&] { victim.get_future().get()->Abort("enough"); });
   RunRanks([&](int rank, std::unique_ptr<Communicator>& communicator) {
     std::vector<float> values(100'000, 1.0f);
     if (rank == 0) {
-      victim.set_value(communicator.get());
+      std::thread killer([&] { communicator->Abort("enough"); });
       absl::Status status;  // world size 1 goes on until the abort comes
       while (status.ok()) status = communicator->AllReduceSum(BufferOf(values));
+      killer.join();
       EXPECT_EQ(status.code(), absl::StatusCode::kAborted) << status;
       EXPECT_TRUE(absl::StrContains(status.message(), "enough")) << status;
       ExpectBroken(*communicator, status);
@@ -226,7 +225,6 @@ TEST_P(ContractTest, AbortFromAnotherThreadEndsWaitAndReachesPeers) {
       ExpectBroken(*communicator, status);
     }
   });
-  killer.join();
 }
 
 TEST_P(ContractTest, MissingPeerTimesOut) {
@@ -275,9 +273,7 @@ TEST_P(ContractTest, PeerThatGoesAwayIsNoticedAtOnce) {
 TEST_P(ContractTest, CanBeDestroyedWithCollectivesInFlight) {
   RunRanks([&](int rank, std::unique_ptr<Communicator>& communicator) {
     std::vector<float> values(1'000'000, 1.0f);
-    if (rank == 0) {
-      ASSERT_TRUE(communicator->StartAllReduceSum(BufferOf(values)).ok());
-    }
+    if (rank == 0) (void)communicator->StartAllReduceSum(BufferOf(values));  // fails where the peers went first
     communicator.reset();
   });
 }
