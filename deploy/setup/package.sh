@@ -21,7 +21,9 @@ cp "${programs[@]}" "$work/$name/bin/"
 # Libraries from .venv are packed. Those of Debian are named by package in DEPENDS.
 needed=$(ldd "${programs[@]}" ${modules[@]+"${modules[@]}"} | sed -n 's/.* => \(\/[^ ]*\) (0x.*/\1/p' | sort -u)
 grep -F /site-packages/ <<<"$needed" | xargs -r cp -t "$work/$name/lib/"
-grep -vF /site-packages/ <<<"$needed" | xargs -r realpath | xargs -r dpkg-query -S 2>/dev/null | cut -d: -f1 | sort -u >"$work/$name/DEPENDS"
+grep -vF /site-packages/ <<<"$needed" | xargs -r realpath | while read -r file; do # some packages name /lib, where /usr/lib is meant
+  dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "${file#/usr}"
+done | cut -d: -f1 | sort -u >"$work/$name/DEPENDS"
 cp LICENSE README.md "$work/$name/" 2>/dev/null || cp LICENSE "$work/$name/"
 
 strip --strip-unneeded "$work/$name"/bin/* "$work/$name"/lib/libamaes*.so 2>/dev/null || true

@@ -1,7 +1,7 @@
-// A checkpoint on disk: a folder …/JOB/checkpoints/STEP-ATTEMPT/ with model.safetensors (fp32), optimizer-R-of-W.safetensors
-// (a share of the tensors per rank), manifest.json (sizes, SHA-256 and block hashes of every file, and all that a resume
-// needs) and the commit marker COMMITTED, which holds the manifest's SHA-256: written last, removed first.
-// The folder alone is enough: nothing else is needed to find, verify and use it.
+// A checkpoint on disk: a folder …/JOB/checkpoints/STEP-ATTEMPT/ with model.safetensors (fp32),
+// optimizer-R-of-W.safetensors (a share of the tensors per rank), manifest.json (sizes, SHA-256 and block hashes of
+// every file, and all that a resume needs) and the commit marker COMMITTED, which holds the manifest's SHA-256: written
+// last, removed first. The folder alone is enough: nothing else is needed to find, verify and use it.
 #pragma once
 
 #include <cstdint>
@@ -29,20 +29,20 @@ struct CheckpointManifest {
   int format_version = 1;
   std::string job;
   AttemptNumber attempt = 0;
-  std::int64_t step = 0;             // optimiser updates done
-  std::int64_t position = 0;         // next position of the sample stream = step * global_batch
+  std::int64_t step = 0;      // optimiser updates done
+  std::int64_t position = 0;  // next position of the sample stream = step * global_batch
   int world_size = 1;
   int sampling_version = 0;
-  std::string spec_json;             // complete spec
+  std::string spec_json;  // complete spec
   std::string contract_json;
   std::string dataset, dataset_digest;
   std::int64_t dataset_version = 0;
-  std::string parent;                // checkpoint this attempt resumed from, "" = from scratch
-  std::string software;              // "amaes 0.1.0"
-  std::string written;               // RFC 3339, UTC
-  std::map<std::string, double> metrics;           // e.g. loss_masked
-  std::map<std::string, std::int64_t> ledger;      // ledger file name → length in bytes
-  std::int64_t metrics_length = 0;                 // of metrics.jsonl, bytes
+  std::string parent;                          // checkpoint this attempt resumed from, "" = from scratch
+  std::string software;                        // "amaes 0.1.0"
+  std::string written;                         // RFC 3339, UTC
+  std::map<std::string, double> metrics;       // e.g. loss_masked
+  std::map<std::string, std::int64_t> ledger;  // ledger file name → length in bytes
+  std::int64_t metrics_length = 0;             // of metrics.jsonl, bytes
   std::vector<std::string> citations;
   std::vector<CheckpointFile> files;
   bool operator==(const CheckpointManifest&) const = default;
@@ -65,9 +65,9 @@ absl::StatusOr<CheckpointId> ParseCheckpointName(const std::string& name);
 // Size and hashes of one file of a checkpoint.   - NotFound, Unavailable.
 absl::StatusOr<CheckpointFile> DescribeFile(const std::filesystem::path& path);
 
-// Commits a folder `FOLDER.tmp` that holds the files of the manifest: manifest, flush, rename to FOLDER, verify (every file is
-// read back and compared), then the marker. After a crash or an error at any point, `folder` either verifies or has no marker.
-// What an earlier try left of `folder` without a marker is replaced.
+// Commits a folder `FOLDER.tmp` that holds the files of the manifest: manifest, flush, rename to FOLDER, verify (every
+// file is read back and compared), then the marker. After a crash or an error at any point, `folder` either verifies or
+// has no marker. What an earlier try left of `folder` without a marker is replaced.
 //   - InvalidArgument: the manifest is not one that could be read back.   - AlreadyExists: `folder` is committed.
 //   - DataLoss: a file does not fit the manifest.   - NotFound: no `FOLDER.tmp`.   - I/O errors.
 absl::Status CommitCheckpoint(const std::filesystem::path& folder, const CheckpointManifest& manifest);
@@ -82,8 +82,8 @@ absl::StatusOr<CheckpointManifest> ReadManifest(const std::filesystem::path& fol
 // Marker first, then the rest. A folder that is not there is no error.
 absl::Status RemoveCheckpoint(const std::filesystem::path& folder);
 
-// Removes what writers of attempts older than `before` left without a marker: FOLDER.tmp, and folders renamed but not committed.
-// Best effort; names what it removed.
+// Removes what writers of attempts older than `before` left without a marker: FOLDER.tmp, and folders renamed but not
+// committed. Best effort; names what it removed.
 std::vector<std::string> RemoveLeftovers(const std::filesystem::path& checkpoints, AttemptNumber before);
 
 struct FoundCheckpoint {
@@ -96,14 +96,14 @@ struct RejectedCheckpoint {
 };
 struct CheckpointSearch {
   // Newest attempt first, then highest step: what a stale worker of an older attempt wrote never wins.
-  std::vector<FoundCheckpoint> verified;  // stops at the first that verifies when `first_only`
+  std::vector<FoundCheckpoint> verified;     // stops at the first that verifies when `first_only`
   std::vector<RejectedCheckpoint> rejected;  // committed, but damaged, unreadable or of a newer format
 };
 // Looks through `checkpoints` (…/JOB/checkpoints); a missing folder is an empty result.
 CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool first_only);
 
-// Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, and nothing that is no
-// checkpoint's name. Pure; input and output are names, input in any order.
+// Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, and nothing that
+// is no checkpoint's name. Pure; input and output are names, input in any order.
 std::vector<std::string> CheckpointsToDelete(std::vector<std::string> names, std::int64_t keep);
 
 }  // namespace amaes

@@ -42,14 +42,15 @@ absl::Status CheckNothingElse(const std::filesystem::path& folder, const Checkpo
   if (error) return files::ErrnoStatus(error.value(), "cannot list", folder);
   for (; entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (!known.contains(name)) return absl::DataLossError(absl::StrCat(folder.string(), " holds ", name, ", which is not in the manifest"));
+    if (!known.contains(name))
+      return absl::DataLossError(absl::StrCat(folder.string(), " holds ", name, ", which is not in the manifest"));
   }
   if (error) return files::ErrnoStatus(error.value(), "cannot list", folder);
   return absl::OkStatus();
 }
 
-absl::Status WriteManifest(const std::filesystem::path& temporary, const CheckpointManifest& manifest, const std::string& json,
-                           FileOps& ops) {
+absl::Status WriteManifest(const std::filesystem::path& temporary, const CheckpointManifest& manifest,
+                           const std::string& json, FileOps& ops) {
   AMAES_RETURN_IF_ERROR(ops.Write(temporary / kManifestName, json));
   for (const CheckpointFile& file : manifest.files) AMAES_RETURN_IF_ERROR(ops.Sync(temporary / file.name));
   AMAES_RETURN_IF_ERROR(ops.Sync(temporary / kManifestName));
@@ -72,7 +73,8 @@ absl::Status CommitCheckpoint(const std::filesystem::path& folder, const Checkpo
   const std::filesystem::path temporary = Temporary(folder);
   const FaultAddress address{manifest.step, -1, manifest.attempt};
   AMAES_ASSIGN_OR_RETURN(const std::string json, CheckedJson(manifest));
-  if (Exists(folder / kMarkerName)) return absl::AlreadyExistsError(absl::StrCat(folder.string(), " is already committed"));
+  if (Exists(folder / kMarkerName))
+    return absl::AlreadyExistsError(absl::StrCat(folder.string(), " is already committed"));
   AMAES_RETURN_IF_ERROR(CheckNothingElse(temporary, manifest));
   AMAES_RETURN_IF_ERROR(CheckSizes(temporary, manifest));
   FaultPoint("checkpoint_write", address);

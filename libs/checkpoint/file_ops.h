@@ -1,5 +1,5 @@
-// Every change that committing or removing a checkpoint makes on disk, one call each, in the order the protocol asks for: a
-// test stops after any of them. And the one way files of a checkpoint are read.
+// Every change that committing or removing a checkpoint makes on disk, one call each, in the order the protocol asks
+// for: a test stops after any of them. And the one way files of a checkpoint are read.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ absl::Status RemoveCheckpoint(const std::filesystem::path& folder, FileOps& ops)
 inline constexpr char kManifestName[] = "manifest.json";
 inline constexpr char kMarkerName[] = "COMMITTED";
 
-// Hands the file to `sink` in blocks of kCheckpointBlockBytes, the last one shorter. `from_disk` asks the kernel to drop
-// what it holds of the file first, so that what is read is what was stored.   - NotFound, Unavailable.
+// Hands the file to `sink` in blocks of kCheckpointBlockBytes, the last one shorter. `from_disk` asks the kernel to
+// drop what it holds of the file first, so that what is read is what was stored.   - NotFound, Unavailable.
 absl::Status ReadBlocks(const std::filesystem::path& path, bool from_disk,
                         const std::function<void(absl::string_view)>& sink);
 absl::StatusOr<CheckpointFile> DescribeFile(const std::filesystem::path& path, bool from_disk);

@@ -27,8 +27,8 @@ bool Newer(const Named& a, const Named& b) {
 std::vector<std::string> List(const std::filesystem::path& folder) {
   std::vector<std::string> out;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error); !error && entry != std::filesystem::directory_iterator();
-       entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     out.push_back(entry->path().filename().string());
   }
   return out;
@@ -47,7 +47,9 @@ std::vector<Named> NewestFirst(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string CheckpointName(std::int64_t step, AttemptNumber attempt) { return absl::StrFormat("%08d-%03d", step, attempt); }
+std::string CheckpointName(std::int64_t step, AttemptNumber attempt) {
+  return absl::StrFormat("%08d-%03d", step, attempt);
+}
 
 absl::StatusOr<CheckpointId> ParseCheckpointName(const std::string& name) {
   const std::vector<std::string> parts = absl::StrSplit(name, '-');
@@ -57,7 +59,8 @@ absl::StatusOr<CheckpointId> ParseCheckpointName(const std::string& name) {
       CheckpointName(id.step, id.attempt) == name) {
     return id;
   }
-  return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is no checkpoint's name (STEP-ATTEMPT, e.g. 00000500-002)"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", name, "\" is no checkpoint's name (STEP-ATTEMPT, e.g. 00000500-002)"));
 }
 
 CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool first_only) {

@@ -30,7 +30,8 @@ class Reader {
   }
 
   void Read(const char* key, std::string& out) {
-    if (const Json* value = Get(key); value != nullptr && Expect(key, value->is_string(), "a text")) out = value->get<std::string>();
+    if (const Json* value = Get(key); value != nullptr && Expect(key, value->is_string(), "a text"))
+      out = value->get<std::string>();
   }
   template <typename Integer>
   void ReadInteger(const char* key, std::int64_t low, Integer& out) {
@@ -38,16 +39,22 @@ class Reader {
     if (value == nullptr || !Expect(key, value->is_number_integer(), "a whole number")) return;
     // Unsigned values beyond int64 turn negative here and are refused with the rest.
     const std::int64_t number = value->get<std::int64_t>();
-    if (!Expect(key, number >= low && number <= std::numeric_limits<Integer>::max(), absl::StrCat("a number from ", low))) return;
+    if (!Expect(key, number >= low && number <= std::numeric_limits<Integer>::max(),
+                absl::StrCat("a number from ", low)))
+      return;
     out = static_cast<Integer>(number);
   }
   void Read(const char* key, double& out) {
     const Json* value = Get(key);
     if (value == nullptr) return;
-    if (*value == "nan") out = std::numeric_limits<double>::quiet_NaN();
-    else if (*value == "inf") out = std::numeric_limits<double>::infinity();
-    else if (*value == "-inf") out = -std::numeric_limits<double>::infinity();
-    else if (Expect(key, value->is_number(), "a number")) out = value->get<double>();
+    if (*value == "nan")
+      out = std::numeric_limits<double>::quiet_NaN();
+    else if (*value == "inf")
+      out = std::numeric_limits<double>::infinity();
+    else if (*value == "-inf")
+      out = -std::numeric_limits<double>::infinity();
+    else if (Expect(key, value->is_number(), "a number"))
+      out = value->get<double>();
   }
   void Read(const char* key, std::vector<std::string>& out) {
     const Json* list = Array(key);
@@ -121,8 +128,10 @@ std::string ReadFile(const Json& object, CheckpointFile& file) {
   reader.Check("name", IsPlainFileName(file.name), "a plain file name");
   reader.Check("sha256", IsHex(file.sha256, 64), "64 hexadecimal digits");
   const std::int64_t blocks = file.size / kCheckpointBlockBytes + (file.size % kCheckpointBlockBytes != 0 ? 1 : 0);
-  reader.Check("block_crc32c", static_cast<std::int64_t>(file.block_crc32c.size()) == blocks, "as long as the size asks for");
-  for (const std::string& crc : file.block_crc32c) reader.Check("block_crc32c", IsHex(crc, 8), "of 8 hexadecimal digits each");
+  reader.Check("block_crc32c", static_cast<std::int64_t>(file.block_crc32c.size()) == blocks,
+               "as long as the size asks for");
+  for (const std::string& crc : file.block_crc32c)
+    reader.Check("block_crc32c", IsHex(crc, 8), "of 8 hexadecimal digits each");
   return reader.Finish();
 }
 
@@ -160,7 +169,8 @@ absl::StatusOr<Json> ParseManifest(const std::string& json) {
     return absl::DataLossError("manifest has no format_version");
   }
   if (const auto number = version->get<std::int64_t>(); number > kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("checkpoint format version ", number, " is newer than ", kFormatVersion,
+    return absl::FailedPreconditionError(absl::StrCat("checkpoint format version ", number, " is newer than ",
+                                                      kFormatVersion,
                                                       ", the newest that this program reads: use a newer amaes"));
   }
   return out;
@@ -192,7 +202,8 @@ std::string ManifestToJson(const CheckpointManifest& manifest) {
   out["citations"] = manifest.citations;
   out["files"] = Json::array();
   for (const CheckpointFile& file : manifest.files) {
-    out["files"].push_back({{"name", file.name}, {"size", file.size}, {"sha256", file.sha256}, {"block_crc32c", file.block_crc32c}});
+    out["files"].push_back(
+        {{"name", file.name}, {"size", file.size}, {"sha256", file.sha256}, {"block_crc32c", file.block_crc32c}});
   }
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -96,8 +96,8 @@ absl::StatusOr<Placed> ReadEntry(const Json& entry, std::int64_t data_size) {
   const std::optional<std::int64_t> begin = Natural(offsets[0]);
   const std::optional<std::int64_t> end = Natural(offsets[1]);
   if (!begin || !end || *begin > *end || *end > data_size) {
-    return absl::DataLossError(absl::StrCat("data_offsets ", offsets.dump(), " do not lie in the data, which has ", data_size,
-                                            " bytes"));
+    return absl::DataLossError(
+        absl::StrCat("data_offsets ", offsets.dump(), " do not lie in the data, which has ", data_size, " bytes"));
   }
   const std::optional<std::int64_t> bytes = TensorBytes(out.view.type, out.view.shape);
   if (!bytes || *bytes != *end - *begin) {
@@ -118,7 +118,8 @@ absl::Status CheckPlaces(std::vector<Placed>& tensors, std::int64_t data_size) {
   for (const Placed& tensor : tensors) {
     if (tensor.begin != at) {
       return absl::DataLossError(absl::StrCat("tensor \"", tensor.view.name, "\" begins at ", tensor.begin,
-                                              tensor.begin < at ? ", inside the one before it" : ", after a hole", ", at ", at));
+                                              tensor.begin < at ? ", inside the one before it" : ", after a hole",
+                                              ", at ", at));
     }
     at = tensor.end;
   }
@@ -159,9 +160,11 @@ absl::Status Fill(SafetensorsFile& file) {
   const absl::string_view header = content.substr(kSafetensorsPrefix, static_cast<std::size_t>(length));
   if (header.empty() || header[0] != '{') return absl::DataLossError("the header does not begin with {");
   const absl::string_view data = content.substr(kSafetensorsPrefix + static_cast<std::size_t>(length));
-  AMAES_ASSIGN_OR_RETURN(std::vector<Placed> tensors, ReadHeader(header, static_cast<std::int64_t>(data.size()), file.metadata));
+  AMAES_ASSIGN_OR_RETURN(std::vector<Placed> tensors,
+                         ReadHeader(header, static_cast<std::int64_t>(data.size()), file.metadata));
   for (Placed& tensor : tensors) {
-    tensor.view.bytes = data.substr(static_cast<std::size_t>(tensor.begin), static_cast<std::size_t>(tensor.end - tensor.begin));
+    tensor.view.bytes =
+        data.substr(static_cast<std::size_t>(tensor.begin), static_cast<std::size_t>(tensor.end - tensor.begin));
     file.tensors.push_back(std::move(tensor.view));
   }
   return absl::OkStatus();
@@ -171,22 +174,32 @@ absl::Status Fill(SafetensorsFile& file) {
 
 const char* TensorTypeName(TensorType type) {
   switch (type) {
-    case TensorType::kF32: return "F32";
-    case TensorType::kF64: return "F64";
-    case TensorType::kBF16: return "BF16";
-    case TensorType::kI64: return "I64";
-    case TensorType::kU8: return "U8";
+    case TensorType::kF32:
+      return "F32";
+    case TensorType::kF64:
+      return "F64";
+    case TensorType::kBF16:
+      return "BF16";
+    case TensorType::kI64:
+      return "I64";
+    case TensorType::kU8:
+      return "U8";
   }
   return "";
 }
 
 std::int64_t TensorTypeBytes(TensorType type) {
   switch (type) {
-    case TensorType::kF32: return 4;
-    case TensorType::kF64: return 8;
-    case TensorType::kBF16: return 2;
-    case TensorType::kI64: return 8;
-    case TensorType::kU8: return 1;
+    case TensorType::kF32:
+      return 4;
+    case TensorType::kF64:
+      return 8;
+    case TensorType::kBF16:
+      return 2;
+    case TensorType::kI64:
+      return 8;
+    case TensorType::kU8:
+      return 1;
   }
   return 0;
 }

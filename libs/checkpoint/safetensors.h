@@ -26,8 +26,8 @@ struct TensorView {
 };
 
 // In the order given; the header is padded so that the data begins at a multiple of 8.
-// The writer flushes; it does not rename.   - InvalidArgument: a duplicate name, one that is not UTF-8, or bytes that do not
-// fit the shape.
+// The writer flushes; it does not rename.   - InvalidArgument: a duplicate name, one that is not UTF-8, or bytes that
+// do not fit the shape.
 //   - ResourceExhausted, Unavailable: I/O error.
 absl::Status WriteSafetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                               const std::map<std::string, std::string>& metadata = {});
@@ -44,7 +44,8 @@ struct SafetensorsFile {
 };
 
 // Validates before it returns: header length, JSON, types, offsets without overlap, hole or excess.
-//   - NotFound.   - Unavailable: I/O error.   - DataLoss: the message says what does not fit, a type other than ours included.
+//   - NotFound.   - Unavailable: I/O error.   - DataLoss: the message says what does not fit, a type other than ours
+//   included.
 absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::filesystem::path& path);
 // The same from bytes in memory; `origin` is named in messages.
 absl::StatusOr<SafetensorsFile> ParseSafetensors(std::string content, absl::string_view origin);

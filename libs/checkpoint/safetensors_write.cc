@@ -20,14 +20,16 @@ using Json = nlohmann::ordered_json;
 absl::StatusOr<Json> Entry(const TensorView& tensor, std::int64_t begin) {
   const std::optional<std::int64_t> bytes = TensorBytes(tensor.type, tensor.shape);
   if (!bytes || *bytes != static_cast<std::int64_t>(tensor.bytes.size())) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor \"", tensor.name, "\": shape (", absl::StrJoin(tensor.shape, ", "),
-                                                   ") of ", TensorTypeName(tensor.type), " does not have ",
-                                                   tensor.bytes.size(), " bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor \"", tensor.name, "\": shape (", absl::StrJoin(tensor.shape, ", "), ") of ",
+                     TensorTypeName(tensor.type), " does not have ", tensor.bytes.size(), " bytes"));
   }
-  return Json{{"dtype", TensorTypeName(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {begin, begin + *bytes}}};
+  return Json{
+      {"dtype", TensorTypeName(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {begin, begin + *bytes}}};
 }
 
-absl::StatusOr<std::string> Header(const std::vector<TensorView>& tensors, const std::map<std::string, std::string>& metadata) {
+absl::StatusOr<std::string> Header(const std::vector<TensorView>& tensors,
+                                   const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header[kSafetensorsMetadata] = metadata;
   std::set<std::string> names = {kSafetensorsMetadata};
@@ -47,7 +49,8 @@ absl::StatusOr<std::string> Header(const std::vector<TensorView>& tensors, const
   }
   text.append((8 - text.size() % 8) % 8, ' ');
   if (text.size() > kSafetensorsMaxHeader) {
-    return absl::InvalidArgumentError(absl::StrCat("the header has ", text.size(), " bytes; the format allows ", kSafetensorsMaxHeader));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the header has ", text.size(), " bytes; the format allows ", kSafetensorsMaxHeader));
   }
   return text;
 }
@@ -62,7 +65,8 @@ absl::Status WriteAll(int fd, absl::string_view bytes, const std::filesystem::pa
   return absl::OkStatus();
 }
 
-absl::Status WriteFile(int fd, const std::string& header, const std::vector<TensorView>& tensors, const std::filesystem::path& path) {
+absl::Status WriteFile(int fd, const std::string& header, const std::vector<TensorView>& tensors,
+                       const std::filesystem::path& path) {
   std::string prefix(kSafetensorsPrefix, '\0');
   for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>((header.size() >> (8 * i)) & 0xFF);
   AMAES_RETURN_IF_ERROR(WriteAll(fd, prefix, path));

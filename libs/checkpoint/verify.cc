@@ -30,11 +30,12 @@ std::string Difference(const CheckpointFile& wanted, const CheckpointFile& found
   if (wanted.size != found.size) return absl::StrCat("has ", found.size, " bytes, the manifest says ", wanted.size);
   for (std::size_t i = 0; i < found.block_crc32c.size() && i < wanted.block_crc32c.size(); ++i) {
     if (wanted.block_crc32c[i] == found.block_crc32c[i]) continue;
-    return absl::StrCat("is damaged in the block at byte ", static_cast<std::int64_t>(i) * kCheckpointBlockBytes, ": CRC-32C ",
-                        found.block_crc32c[i], ", the manifest says ", wanted.block_crc32c[i]);
+    return absl::StrCat("is damaged in the block at byte ", static_cast<std::int64_t>(i) * kCheckpointBlockBytes,
+                        ": CRC-32C ", found.block_crc32c[i], ", the manifest says ", wanted.block_crc32c[i]);
   }
   if (wanted.block_crc32c != found.block_crc32c) return "has another number of blocks than the manifest says";
-  if (wanted.sha256 != found.sha256) return absl::StrCat("has SHA-256 ", found.sha256, ", the manifest says ", wanted.sha256);
+  if (wanted.sha256 != found.sha256)
+    return absl::StrCat("has SHA-256 ", found.sha256, ", the manifest says ", wanted.sha256);
   return "";
 }
 
@@ -88,7 +89,8 @@ absl::Status CheckContents(const std::filesystem::path& folder, const Checkpoint
 absl::StatusOr<CheckpointManifest> ReadManifest(const std::filesystem::path& folder) {
   const absl::StatusOr<std::string> marker = files::Read(folder / kMarkerName, 4096);
   if (absl::IsNotFound(marker.status())) {
-    return absl::NotFoundError(absl::StrCat(folder.string(), " is not a committed checkpoint: it has no file ", kMarkerName));
+    return absl::NotFoundError(
+        absl::StrCat(folder.string(), " is not a committed checkpoint: it has no file ", kMarkerName));
   }
   if (absl::IsResourceExhausted(marker.status())) return Damaged(folder, absl::StrCat(kMarkerName, " is too long"));
   if (!marker.ok()) return FileError(folder, kMarkerName, marker.status());
@@ -96,7 +98,8 @@ absl::StatusOr<CheckpointManifest> ReadManifest(const std::filesystem::path& fol
   if (absl::IsResourceExhausted(json.status())) return Damaged(folder, absl::StrCat(kManifestName, " is too long"));
   if (!json.ok()) return FileError(folder, kManifestName, json.status());
   if (*marker != absl::StrCat(Sha256Hex(*json), "\n")) {
-    return Damaged(folder, absl::StrCat(kManifestName, " and ", kMarkerName, " do not fit each other: one of them is damaged"));
+    return Damaged(folder,
+                   absl::StrCat(kManifestName, " and ", kMarkerName, " do not fit each other: one of them is damaged"));
   }
   absl::StatusOr<CheckpointManifest> manifest = ManifestFromJson(*json);
   if (!manifest.ok()) return Annotate(manifest.status(), absl::StrCat("checkpoint ", folder.filename().string()));

@@ -107,6 +107,12 @@ function(amaes_use_torch_pch target)
     target_link_libraries(amaes_torch_pch PRIVATE amaes_libtorch)
     target_precompile_headers(amaes_torch_pch PRIVATE <torch/torch.h>)
   endif()
+  # A precompiled header fits one setting only: ours is -fPIC, and CMake would compile an executable with -fPIE.
+  get_target_property(kind ${target} TYPE)
+  if(kind STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${target} REUSE_FROM amaes_torch_pch)
 endfunction()
 

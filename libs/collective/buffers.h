@@ -73,9 +73,10 @@ void SumBlocks(const void* const* inputs, int ranks, void* output, std::int64_t 
 
 }  // namespace internal
 
-// output = ((inputs[0] + inputs[1]) + inputs[2]) + …, element by element: the same bits on every rank and in every run.
+// output = ((inputs[0] + inputs[1]) + inputs[2]) + …, element by element: the same bits on every rank, in every run.
 // bfloat16 is summed in float and rounded once. `output` may be one of the inputs.
-inline void SumInRankOrder(const void* const* inputs, int ranks, void* output, std::int64_t count, DataType type) {
+inline void SumInRankOrder(const void* const* inputs, int ranks, void* output, std::int64_t count,
+                           DataType type) {
   const auto same = [](auto value) { return value; };
   switch (type) {
     case DataType::kFloat32:

@@ -29,6 +29,7 @@ struct Buffer {
 class RendezvousStore {
  public:
   virtual ~RendezvousStore() = default;
+  // A value is any bytes.
   virtual absl::Status Set(const std::string& key, const std::string& value) = 0;
   // Blocks until the key is set.   - DeadlineExceeded: not within `timeout`.   - Aborted: the attempt is over.
   virtual absl::StatusOr<std::string> Wait(const std::string& key, absl::Duration timeout) = 0;
@@ -38,7 +39,7 @@ struct CommunicatorOptions {
   int rank = 0;
   int world_size = 1;
   int attempt = 1;                 // part of every rendezvous key: attempts never meet
-  std::string bind_address;        // address that this worker listens on for its peers (Gloo), e.g. "127.0.0.1"; peers dial it
+  std::string bind_address;        // where this worker listens and its peers dial (Gloo), e.g. "127.0.0.1"
   int device_index = -1;           // GPU (NCCL); -1 = none
   absl::Duration start_timeout = absl::Seconds(60);
   absl::Duration collective_timeout = absl::Seconds(30);
@@ -59,8 +60,10 @@ class Communicator {
   //   - InvalidArgument: negative count, or null data with a count; breaks nothing.   - The first error: broken.
   virtual absl::StatusOr<Ticket> StartAllReduceSum(Buffer buffer) = 0;
 
-  // After it returns, the result may be used: on the CPU by this thread, on the GPU by the compute stream (no host wait).
-  //   - DeadlineExceeded: not within collective_timeout.   - Unavailable: a peer is gone; the message names what is known.
+  // After it returns, the result may be used: on the CPU by this thread, on the GPU by the compute stream. There the
+  // host does not wait and an error may only show later: trust results once Synchronize has returned Ok.
+  //   - DeadlineExceeded: not within collective_timeout.
+  //   - Unavailable: a peer is gone; the message says what is known.
   //   - Aborted: Abort was called.
   virtual absl::Status Wait(Ticket ticket) = 0;
 

@@ -8,8 +8,8 @@
 namespace amaes {
 
 namespace {
-// LibTorch exports Gloo symbols of another version; DEEPBIND makes the module see its own library first. Sanitizers refuse
-// DEEPBIND: their builds link libgloo before LibTorch instead (AMAES_GLOO_LINKED).
+// LibTorch exports Gloo symbols of another version; DEEPBIND makes the module see its own library first. Sanitizers
+// refuse DEEPBIND: their builds link libgloo before LibTorch instead (AMAES_GLOO_LINKED).
 #ifdef AMAES_GLOO_LINKED
 constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL;
 #else

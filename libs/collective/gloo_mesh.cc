@@ -59,7 +59,8 @@ Part PartOf(std::int64_t count, int part, int parts) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GlooMesh>> GlooMesh::Connect(const CommunicatorOptions& options, RendezvousStore& store) {
+absl::StatusOr<std::unique_ptr<GlooMesh>> GlooMesh::Connect(const CommunicatorOptions& options,
+                                                            RendezvousStore& store) {
   if (options.bind_address.empty() || options.bind_address == "0.0.0.0" || options.bind_address == "::") {
     return absl::InvalidArgumentError(
         absl::StrCat("gloo: bind_address \"", options.bind_address, "\" is none that peers can dial"));
@@ -107,16 +108,16 @@ absl::StatusOr<std::unique_ptr<GlooMesh>> GlooMesh::Connect(const CommunicatorOp
     if (SteadyClock::now() >= deadline) return absl::DeadlineExceededError(text);
     return absl::UnavailableError(text);
   }
-  mesh->context_->setTimeout(absl::ToChronoMilliseconds(options.collective_timeout));
+  AMAES_RETURN_IF_ERROR(mesh->Meet(absl::FromChrono(deadline - SteadyClock::now())));
   return mesh;
 }
 
 // The transfers of one collective. Abort ends them; the destructor waits until Gloo touches no memory of theirs.
 class GlooMesh::Exchange {
  public:
-  Exchange(GlooMesh& mesh, std::string name)
-      : mesh_(mesh), name_(std::move(name)),
-        deadline_(SteadyClock::now() + absl::ToChronoMilliseconds(mesh.options_.collective_timeout)) {}
+  Exchange(GlooMesh& mesh, std::string name, absl::Duration timeout)
+      : mesh_(mesh), name_(std::move(name)), timeout_(timeout),
+        deadline_(SteadyClock::now() + absl::ToChronoMilliseconds(timeout)) {}
   ~Exchange() {
     MutexLock lock(mesh_.mutex_);
     mesh_.in_flight_.clear();
@@ -151,7 +152,7 @@ class GlooMesh::Exchange {
       }
       if (SteadyClock::now() >= deadline_) {
         return absl::DeadlineExceededError(absl::StrCat(Where(), ": not done within ",
-                                                        absl::FormatDuration(mesh_.options_.collective_timeout),
+                                                        absl::FormatDuration(timeout_),
                                                         ", waiting for rank ", peer_));
       }
       return absl::UnavailableError(absl::StrCat(Where(), ": lost rank ", peer_, ": ", Message(error)));
@@ -180,15 +181,32 @@ class GlooMesh::Exchange {
 
   GlooMesh& mesh_;
   const std::string name_;
+  const absl::Duration timeout_;
   const SteadyClock::time_point deadline_;
   std::vector<Transfer> transfers_;
   std::size_t waited_ = 0;
   int peer_ = -1;  // whom this rank waits for, for messages
 };
 
+// No rank leaves before all are connected: one that then ends at once would leave its peers waiting for a connection.
+absl::Status GlooMesh::Meet(absl::Duration timeout) {
+  constexpr std::uint64_t kSlot = ~std::uint64_t{0};
+  char mine = 0;
+  std::vector<char> theirs(options_.world_size);
+  Exchange exchange(*this, "meeting", timeout);
+  return exchange.Run([&] {
+    for (int peer = 0; peer < options_.world_size; ++peer) {
+      if (peer == options_.rank) continue;
+      exchange.Receive(peer, &theirs[peer], 1, kSlot);
+      exchange.Send(peer, &mine, 1, kSlot);
+    }
+    exchange.WaitAll();
+  });
+}
+
 absl::Status GlooMesh::AllReduceSum(const Buffer& buffer, std::uint64_t sequence) {
   if (options_.world_size == 1 || buffer.count == 0) return absl::OkStatus();
-  Exchange exchange(*this, absl::StrCat("all-reduce ", sequence));
+  Exchange exchange(*this, absl::StrCat("all-reduce ", sequence), options_.collective_timeout);
   return exchange.Run([&] { AllReduceParts(buffer, sequence, exchange); });
 }
 
@@ -227,7 +245,7 @@ void GlooMesh::AllReduceParts(const Buffer& buffer, std::uint64_t sequence, Exch
 
 absl::Status GlooMesh::Broadcast(const Buffer& buffer, int root, std::uint64_t sequence) {
   if (options_.world_size == 1 || buffer.count == 0) return absl::OkStatus();
-  Exchange exchange(*this, absl::StrCat("broadcast ", sequence));
+  Exchange exchange(*this, absl::StrCat("broadcast ", sequence), options_.collective_timeout);
   const std::size_t bytes = buffer.count * BytesPerElement(buffer.type);
   return exchange.Run([&] {
     if (options_.rank != root) exchange.Receive(root, buffer.data, bytes, 2 * sequence);

@@ -35,6 +35,7 @@ class GlooMesh {
   class Exchange;
 
   explicit GlooMesh(const CommunicatorOptions& options) : options_(options) {}
+  absl::Status Meet(absl::Duration timeout);
   void AllReduceParts(const Buffer& buffer, std::uint64_t sequence, Exchange& exchange);
 
   const CommunicatorOptions options_;

@@ -25,8 +25,8 @@ constexpr char kGlooFactory[] = "amaes_make_gloo_communicator";
 constexpr char kCudaModule[] = "libamaes_cuda.so";
 constexpr char kNcclFactory[] = "amaes_make_nccl_communicator";
 
-// Opens a module with dlopen's `flags`, in $AMAES_MODULE_DIR if that is set, else beside the program, else in ../lib, and
-// makes a communicator with its `factory`.
+// Opens a module with dlopen's `flags`, in $AMAES_MODULE_DIR if that is set, else beside the program, else in ../lib,
+// and makes a communicator with its `factory`.
 //   - InvalidArgument: bad options.   - NotFound: no such file; the message names the folders.
 //   - FailedPrecondition: it does not load, with the reason.   - Errors of the factory.
 absl::StatusOr<std::unique_ptr<Communicator>> MakeFromModule(absl::string_view file, const char* factory, int flags,

@@ -1,5 +1,5 @@
-// What the NCCL communicator needs of NCCL and the CUDA runtime, as a table of functions without their types: so its logic
-// builds everywhere, and tests run it against a stand-in. The real table is filled in cuda/nccl_loader.cc.
+// What the NCCL communicator needs of NCCL and the CUDA runtime, as a table of functions without their types: so its
+// logic builds everywhere, and tests run it against a stand-in. The real table is filled in cuda/nccl_loader.cc.
 #pragma once
 
 #include <array>

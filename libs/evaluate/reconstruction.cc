@@ -6,6 +6,7 @@
 #include <c10/core/GradMode.h>
 
 #include <cstring>
+#include <limits>
 
 #include "libs/base/status_macros.h"
 #include "libs/models/autocast.h"
@@ -105,7 +106,7 @@ absl::StatusOr<CropPicture> ReconstructCrop(const Network& network, const Sample
     const AutocastScope autocast(options.device.type(), options.bf16);
     picture.patch = options.patch;
     picture.input = crop.patch;
-    picture.masked = ToVector(batch.input);
+    picture.masked = ToVector(batch.input.masked_fill(batch.mask, std::numeric_limits<double>::quiet_NaN()));
     picture.target = ToVector(batch.target);
     picture.reconstruction = ToVector(network.Forward(batch.input));
   }));

@@ -77,7 +77,7 @@ absl::StatusOr<ReconstructionSums> EvaluateCrops(const Network& network, absl::S
 struct CropPicture {
   std::int64_t patch = 0;
   std::vector<float> input;           // the patch
-  std::vector<float> masked;          // what the network saw
+  std::vector<float> masked;          // what the network saw; NaN where masked
   std::vector<float> reconstruction;  // what it answered, everywhere
   std::vector<float> target;
 };

@@ -13,9 +13,9 @@
 namespace amaes {
 namespace {
 
-constexpr int kLeft = 84;     // axis title and tick labels
-constexpr int kRight = 270;   // legend
-constexpr int kBottom = 54;   // tick labels and axis title
+constexpr int kLeft = 84;    // axis title and tick labels
+constexpr int kRight = 270;  // legend
+constexpr int kBottom = 54;  // tick labels and axis title
 constexpr int kLegendRow = 24;
 
 bool Drawable(double value) { return std::isfinite(value) && value > 0; }
@@ -52,9 +52,11 @@ std::vector<Series> AllSeries(const LossCurve& curve) {
   std::vector<Series> out;
   const bool many = curve.step.size() >= 80;
   if (!curve.step.empty()) {
-    out.push_back({"training, visible voxels", curve.step, many ? Smoothed(curve.visible) : curve.visible, style::kVisible});
+    out.push_back(
+        {"training, visible voxels", curve.step, many ? Smoothed(curve.visible) : curve.visible, style::kVisible});
     if (many) out.push_back({"", curve.step, curve.masked, style::kMaskedPale, 1.0});
-    out.push_back({"training, masked voxels", curve.step, many ? Smoothed(curve.masked) : curve.masked, style::kMasked, 1.9});
+    out.push_back(
+        {"training, masked voxels", curve.step, many ? Smoothed(curve.masked) : curve.masked, style::kMasked, 1.9});
   }
   const auto add = [&](const ValidationCurve& crops, const std::string& name, Color color) {
     if (crops.step.empty()) return;
@@ -67,8 +69,8 @@ std::vector<Series> AllSeries(const LossCurve& curve) {
 }
 
 struct Axes {
-  double first = 0, last = 1;    // steps
-  double low = 0.1, high = 1;    // losses
+  double first = 0, last = 1;  // steps
+  double low = 0.1, high = 1;  // losses
   bool empty = true;
 };
 
@@ -110,7 +112,8 @@ class Plot {
       if (tick.value != std::floor(tick.value)) continue;  // there is no half step
       const int x = static_cast<int>(std::floor(X(tick.value)));
       picture_.FillRect({x, inner_.y + inner_.height, 1, 5}, style::kFrame);
-      picture_.Text({static_cast<double>(x), inner_.y + inner_.height + 20.0}, tick.label, style::kBody, Align::kCenter);
+      picture_.Text({static_cast<double>(x), inner_.y + inner_.height + 20.0}, tick.label, style::kBody,
+                    Align::kCenter);
     }
     picture_.FillRect({inner_.x, inner_.y, 1, inner_.height}, style::kFrame);
     picture_.FillRect({inner_.x, inner_.y + inner_.height, inner_.width, 1}, style::kFrame);
@@ -118,7 +121,9 @@ class Plot {
 
   void Draw(const Series& series) {
     for (const std::vector<Point>& line : Lines(series)) {
-      if (series.dashed) {
+      if (line.size() == 1) {
+        picture_.Disc(line[0], series.width, series.color);  // between two gaps
+      } else if (series.dashed) {
         picture_.DashedPolyline(line, series.width, 6, 5, series.color);
       } else {
         picture_.Polyline(line, series.width, series.color);
@@ -152,7 +157,8 @@ class Plot {
       const Point point{X(series.step[i]), Y(series.value[i])};
       std::vector<Point>& line = lines.back();
       const std::size_t n = line.size();
-      const bool same_column = n >= 3 && std::floor(line[n - 2].x) == std::floor(point.x) && std::floor(line[n - 1].x) == std::floor(point.x);
+      const bool same_column = n >= 3 && std::floor(line[n - 2].x) == std::floor(point.x) &&
+                               std::floor(line[n - 1].x) == std::floor(point.x);
       if (!same_column) {
         line.push_back(point);
       } else if (point.y < std::min(line[n - 1].y, line[n - 2].y)) {
@@ -194,7 +200,8 @@ void DrawLossPlot(Picture& picture, const Rect& area, const LossCurve& curve) {
   Plot plot(picture, inner, axes);
   if (axes.empty) {
     picture.StrokeRect(inner, style::kGrid);
-    picture.Text({inner.x + inner.width / 2.0, inner.y + inner.height / 2.0}, "no losses yet", style::kNote, Align::kCenter);
+    picture.Text({inner.x + inner.width / 2.0, inner.y + inner.height / 2.0}, "no losses yet", style::kNote,
+                 Align::kCenter);
   } else {
     plot.DrawFrame();
     for (const Series& series : all) plot.Draw(series);

@@ -1,12 +1,14 @@
 #include "libs/picture/panel_view.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "libs/picture/font.h"
 #include "libs/picture/style.h"
 
 namespace amaes {
@@ -14,17 +16,17 @@ namespace {
 
 constexpr int kTile = 256;
 constexpr int kGap = 14;
-constexpr int kLabels = 94;     // plane names, left of the tiles
-constexpr int kTop = 62;        // title and column names
+constexpr int kLabels = 94;         // plane names, left of the tiles
+constexpr int kTop = 62;            // title and column names
 constexpr int kSmallestTile = 190;  // below it, a whole number of pixels per voxel looks lost
 
 // A plane and how it is shown: with `across` growing to the right and `up` growing upwards, in RAS axes.
 struct Plane {
   const char* name;
-  int cut;     // axis that is constant
+  int cut;  // axis that is constant
   int across;
   int up;
-  const char* left;   // what lies on the left, right
+  const char* left;  // what lies on the left, right
   const char* right;
 };
 
@@ -35,7 +37,8 @@ constexpr Plane kPlanes[] = {
 };
 
 // Through the middle, as rows from top to bottom.
-GrayImage Slice(const Shape3& shape, const std::vector<float>& voxels, const Plane& plane, std::pair<float, float> window) {
+GrayImage Slice(const Shape3& shape, const std::vector<float>& voxels, const Plane& plane,
+                std::pair<float, float> window) {
   const auto size = [&](int axis) { return static_cast<int>(shape[static_cast<std::size_t>(axis)]); };
   GrayImage out;
   out.width = size(plane.across);
@@ -77,7 +80,8 @@ void DrawRow(Picture& picture, int left, int top, const ReconstructionPanel& pan
   const std::vector<float>* const columns[] = {&panel.input, &panel.masked_input, &panel.reconstruction, &panel.target};
   const int largest = static_cast<int>(*std::max_element(panel.shape.begin(), panel.shape.end()));
   picture.Text({left + kLabels - 16.0, top + kTile / 2 + 0.0}, plane.name, style::kBody, Align::kRight);
-  const std::string where = absl::StrCat(std::string(1, "xyz"[plane.cut]), " = ", panel.shape[static_cast<std::size_t>(plane.cut)] / 2);
+  const std::string where =
+      absl::StrCat(std::string(1, "xyz"[plane.cut]), " = ", panel.shape[static_cast<std::size_t>(plane.cut)] / 2);
   picture.Text({left + kLabels - 16.0, top + kTile / 2 + 18.0}, where, style::kNote, Align::kRight);
   for (int i = 0; i < 4; ++i) {
     const GrayImage image = Slice(panel.shape, *columns[i], plane, window);
@@ -112,21 +116,27 @@ std::pair<float, float> IntensityWindow(const std::vector<float>& target) {
 
 void DrawPanel(Picture& picture, int left, int top, const ReconstructionPanel& panel) {
   const std::pair<float, float> window = IntensityWindow(panel.target);
-  picture.Text({left + 0.0, top + 12.0}, panel.title, style::kHeading);
-  const std::string note = absl::StrFormat("%d x %d x %d voxels, shown from %s to %s", panel.shape[0], panel.shape[1], panel.shape[2],
-                                           absl::StrFormat("%.3g", window.first), absl::StrFormat("%.3g", window.second));
+  const std::string note = absl::StrFormat("%d x %d x %d voxels, shown from %.3g to %.3g", panel.shape[0],
+                                           panel.shape[1], panel.shape[2], window.first, window.second);
   picture.Text({left + kPanelWidth + 0.0, top + 12.0}, note, style::kNote, Align::kRight);
+  const double room = kPanelWidth - TextWidth(note, style::kNote.size) - 30;
+  picture.Text({left + 0.0, top + 12.0}, FittedText(panel.title, style::kHeading.size, room), style::kHeading);
   constexpr const char* kColumns[] = {"input", "masked input", "reconstruction", "target"};
   for (int i = 0; i < 4; ++i) {
-    picture.Text({left + kLabels + i * (kTile + kGap) + kTile / 2.0, top + kTop - 12.0}, kColumns[i], style::kBody, Align::kCenter);
+    picture.Text({left + kLabels + i * (kTile + kGap) + kTile / 2.0, top + kTop - 12.0}, kColumns[i], style::kBody,
+                 Align::kCenter);
   }
   int y = top + kTop;
   for (const Plane& plane : kPlanes) {
     DrawRow(picture, left, y, panel, plane, window);
     y += kTile + kGap;
   }
-  picture.Text({left + kLabels + 0.0, y + 12.0}, "Neurological convention: the patient's left is on the left. L left, R right, A front, P back.",
-               style::kNote);
+  std::string convention =
+      "Neurological convention: the patient's left is on the left. L left, R right, A front, P back.";
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  if (std::any_of(panel.masked_input.begin(), panel.masked_input.end(), is_nan))
+    absl::StrAppend(&convention, " Blue: masked.");
+  picture.Text({left + kLabels + 0.0, y + 12.0}, convention, style::kNote);
 }
 
 }  // namespace amaes

@@ -1,6 +1,9 @@
 // One reconstruction as a grid: a row per plane, a column per volume. What WriteRunPicture puts below the curves.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "libs/picture/picture.h"
 #include "libs/picture/run_picture.h"
 

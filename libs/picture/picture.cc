@@ -40,7 +40,8 @@ class Coverage {
     x0_ = static_cast<int>(std::clamp(std::floor(left - margin), 0.0, static_cast<double>(width)));
     y0_ = static_cast<int>(std::clamp(std::floor(top - margin), 0.0, static_cast<double>(height)));
     x1_ = static_cast<int>(std::clamp(std::ceil(right + margin), static_cast<double>(x0_), static_cast<double>(width)));
-    y1_ = static_cast<int>(std::clamp(std::ceil(bottom + margin), static_cast<double>(y0_), static_cast<double>(height)));
+    y1_ =
+        static_cast<int>(std::clamp(std::ceil(bottom + margin), static_cast<double>(y0_), static_cast<double>(height)));
     values_.resize(static_cast<std::size_t>(x1_ - x0_) * static_cast<std::size_t>(y1_ - y0_));
   }
 
@@ -64,8 +65,12 @@ class Coverage {
   }
 
  private:
-  int ToX(double x) const { return static_cast<int>(std::clamp(x, static_cast<double>(x0_), static_cast<double>(x1_))); }
-  int ToY(double y) const { return static_cast<int>(std::clamp(y, static_cast<double>(y0_), static_cast<double>(y1_))); }
+  int ToX(double x) const {
+    return static_cast<int>(std::clamp(x, static_cast<double>(x0_), static_cast<double>(x1_)));
+  }
+  int ToY(double y) const {
+    return static_cast<int>(std::clamp(y, static_cast<double>(y0_), static_cast<double>(y1_)));
+  }
   std::size_t Index(int x, int y) const {
     return static_cast<std::size_t>(y - y0_) * static_cast<std::size_t>(x1_ - x0_) + static_cast<std::size_t>(x - x0_);
   }
@@ -83,7 +88,8 @@ float Sample(const GrayImage& image, double x, double y, Scaling scaling) {
   const auto value = [&](int i, int j) {
     i = std::clamp(i, 0, image.width - 1);
     j = std::clamp(j, 0, image.height - 1);
-    return image.values[static_cast<std::size_t>(j) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(i)];
+    return image
+        .values[static_cast<std::size_t>(j) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(i)];
   };
   const float nearest = value(static_cast<int>(std::floor(x)), static_cast<int>(std::floor(y)));
   if (scaling == Scaling::kNearest || std::isnan(nearest)) return nearest;
@@ -104,13 +110,15 @@ Picture::Picture(int width, int height, Color background) : width_(width), heigh
 }
 
 Color Picture::at(int x, int y) const {
-  const std::size_t i = (static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3;
+  const std::size_t i =
+      (static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3;
   return {pixels_[i], pixels_[i + 1], pixels_[i + 2]};
 }
 
 void Picture::Blend(int x, int y, Color color, double coverage) {
   if (x < 0 || y < 0 || x >= width_ || y >= height_ || coverage <= 0) return;
-  std::uint8_t* pixel = &pixels_[(static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3];
+  std::uint8_t* pixel =
+      &pixels_[(static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3];
   const double share = std::min(coverage, 1.0);
   const auto mix = [share](std::uint8_t& old, std::uint8_t wanted) {
     old = static_cast<std::uint8_t>(std::lround((1 - share) * old + share * wanted));
@@ -182,7 +190,8 @@ void Picture::Image(const GrayImage& image, const Rect& where, Scaling scaling) 
   const double range = image.high > image.low ? static_cast<double>(image.high) - image.low : 1;
   for (int y = 0; y < where.height; ++y) {
     for (int x = 0; x < where.width; ++x) {
-      const float value = Sample(image, (x + 0.5) * image.width / where.width, (y + 0.5) * image.height / where.height, scaling);
+      const float value =
+          Sample(image, (x + 0.5) * image.width / where.width, (y + 0.5) * image.height / where.height, scaling);
       const double share = std::clamp((value - image.low) / range, 0.0, 1.0);
       const auto gray = static_cast<std::uint8_t>(std::isnan(value) ? 0 : std::lround(255 * share));
       Blend(where.x + x, where.y + y, std::isnan(value) ? image.nan_color : Color{gray, gray, gray}, 1);

@@ -37,8 +37,8 @@ struct Rect {
 };
 
 struct TextStyle {
-  double size = 10;      // height of capitals, pixels
-  double weight = 1.2;   // width of strokes, pixels
+  double size = 10;     // height of capitals, pixels
+  double weight = 1.2;  // width of strokes, pixels
   Color color = kBlack;
 };
 

@@ -1,5 +1,6 @@
 #include "libs/picture/run_picture.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -24,9 +25,11 @@ constexpr std::int64_t kLargestSide = 4096;
 constexpr std::size_t kMostPanels = 16;
 
 absl::Status CheckCurve(const ValidationCurve& curve, absl::string_view name) {
-  if (curve.masked.size() == curve.step.size() && curve.visible_mean.size() == curve.step.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("curve of ", name, ": ", curve.step.size(), " steps, ", curve.masked.size(),
-                                                 " masked and ", curve.visible_mean.size(), " baseline values"));
+  if (curve.masked.size() == curve.step.size() && curve.visible_mean.size() == curve.step.size())
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("curve of ", name, ": ", curve.step.size(), " steps, ",
+                                                 curve.masked.size(), " masked and ", curve.visible_mean.size(),
+                                                 " baseline values"));
 }
 
 absl::Status CheckPanel(const ReconstructionPanel& panel) {
@@ -38,8 +41,8 @@ absl::Status CheckPanel(const ReconstructionPanel& panel) {
   const auto voxels = static_cast<std::size_t>(VoxelCount(panel.shape));
   for (const auto* volume : {&panel.input, &panel.masked_input, &panel.reconstruction, &panel.target}) {
     if (volume->size() != voxels) {
-      return absl::InvalidArgumentError(absl::StrCat("panel \"", panel.title, "\": ", volume->size(), " values where the shape has ",
-                                                     voxels, " voxels"));
+      return absl::InvalidArgumentError(absl::StrCat("panel \"", panel.title, "\": ", volume->size(),
+                                                     " values where the shape has ", voxels, " voxels"));
     }
   }
   return absl::OkStatus();
@@ -47,13 +50,14 @@ absl::Status CheckPanel(const ReconstructionPanel& panel) {
 
 absl::Status Check(const LossCurve& curve, const std::vector<ReconstructionPanel>& panels) {
   if (curve.masked.size() != curve.step.size() || curve.visible.size() != curve.step.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("loss curve: ", curve.step.size(), " steps, ", curve.masked.size(), " masked and ",
-                                                   curve.visible.size(), " visible values"));
+    return absl::InvalidArgumentError(absl::StrCat("loss curve: ", curve.step.size(), " steps, ", curve.masked.size(),
+                                                   " masked and ", curve.visible.size(), " visible values"));
   }
   AMAES_RETURN_IF_ERROR(CheckCurve(curve.held_out, "held-out crops"));
   AMAES_RETURN_IF_ERROR(CheckCurve(curve.training_crops, "training crops"));
   if (panels.size() > kMostPanels) {
-    return absl::InvalidArgumentError(absl::StrCat(panels.size(), " panels; at most ", kMostPanels, " fit one picture"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(panels.size(), " panels; at most ", kMostPanels, " fit one picture"));
   }
   for (const ReconstructionPanel& panel : panels) AMAES_RETURN_IF_ERROR(CheckPanel(panel));
   return absl::OkStatus();
@@ -65,7 +69,8 @@ std::string Outcome(const ValidationCurve& curve, absl::string_view name) {
   std::string out = absl::StrFormat("%s: masked loss %.3g", name, curve.masked.back());
   const double baseline = curve.visible_mean.back();
   if (std::isfinite(baseline) && baseline > 0) {
-    absl::StrAppendFormat(&out, " against %.3g of the baseline, masked_r2 %.2f", baseline, 1 - curve.masked.back() / baseline);
+    absl::StrAppendFormat(&out, " against %.3g of the baseline, masked_r2 %.2f", baseline,
+                          1 - curve.masked.back() / baseline);
   }
   return out;
 }
@@ -77,17 +82,10 @@ std::string Summary(const LossCurve& curve) {
   const std::string outcome = Outcome(shown, curve.held_out.step.empty() ? "training crops" : "held-out crops");
   double last = curve.step.empty() ? 0 : curve.step.back();
   if (!shown.step.empty()) last = std::max(last, shown.step.back());
+  if (curve.step.empty() && shown.step.empty()) return "";
   if (std::isfinite(last)) out = absl::StrCat("Step ", TickLabel(last));
   if (!outcome.empty()) absl::StrAppend(&out, "   ", outcome);
   return out;
-}
-
-// The text, cut off with "..." where it would leave its place.
-std::string Fitted(const std::string& text, double size, double width) {
-  if (TextWidth(text, size) <= width) return text;
-  std::string out = text;
-  while (!out.empty() && TextWidth(out + "...", size) > width) out.pop_back();
-  return out + "...";
 }
 
 }  // namespace
@@ -97,8 +95,8 @@ absl::Status WriteRunPicture(const std::filesystem::path& path, const std::strin
   AMAES_RETURN_IF_ERROR(Check(curve, panels));
   const int height = kHeader + kPlotHeight + static_cast<int>(panels.size()) * (kBetween + kPanelHeight) + kMargin;
   Picture picture(kWidth, height);
-  picture.Text({kMargin, 50}, Fitted(title, style::kTitle.size, kPanelWidth), style::kTitle);
-  picture.Text({kMargin, 74}, Summary(curve), style::kNote);
+  picture.Text({kMargin, 50}, FittedText(title, style::kTitle.size, kPanelWidth), style::kTitle);
+  picture.Text({kMargin, 74}, FittedText(Summary(curve), style::kNote.size, kPanelWidth), style::kNote);
   DrawLossPlot(picture, {kMargin, kHeader, kPanelWidth, kPlotHeight}, curve);
   int y = kHeader + kPlotHeight + kBetween;
   for (const ReconstructionPanel& panel : panels) {

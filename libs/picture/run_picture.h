@@ -25,7 +25,8 @@ struct ValidationCurve {
   std::vector<double> visible_mean;  // the same when they are filled with the mean of the visible voxels: the baseline
 };
 
-// The vectors of a curve are equally long. A value that is not finite and positive leaves a gap: the axis is logarithmic.
+// The vectors of a curve are equally long. A value that is not finite and positive leaves a gap: the axis is
+// logarithmic.
 struct LossCurve {
   std::vector<double> step, masked, visible;  // of training steps: squared error on masked and on visible voxels
   ValidationCurve held_out;
@@ -33,7 +34,8 @@ struct LossCurve {
 };
 
 // Replaces `path` as a whole. Anything may be empty.
-//   - InvalidArgument: vectors of different length, or voxels that do not fit the shape.   - I/O errors as files::WriteAtomic.
+//   - InvalidArgument: vectors of different length, or voxels that do not fit the shape.   - I/O errors as
+//   files::WriteAtomic.
 absl::Status WriteRunPicture(const std::filesystem::path& path, const std::string& title, const LossCurve& curve,
                              const std::vector<ReconstructionPanel>& panels);
 

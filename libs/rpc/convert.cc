@@ -4,12 +4,14 @@
 
 namespace amaes {
 
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp* out) {
-  out->Clear();
-  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return;
+bool IsTimestamp(absl::Time time) { return time != absl::InfinitePast() && time != absl::InfiniteFuture(); }
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp out;
   const std::int64_t seconds = absl::ToUnixSeconds(time);
-  out->set_seconds(seconds);
-  out->set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  out.set_seconds(seconds);
+  out.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return out;
 }
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {

@@ -18,8 +18,10 @@
 
 namespace amaes {
 
-// absl::InfinitePast and InfiniteFuture are an unset timestamp, which gives InfinitePast.
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp* out);
+// Only for a time that is one: absl::InfinitePast and InfiniteFuture are a timestamp that is not set.
+bool IsTimestamp(absl::Time time);
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// A timestamp that is not set gives InfinitePast.
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 
 // Fields left out take their default. Problems: a kind that is none, or a group that is not the kind's.

@@ -12,7 +12,7 @@ v1::Checkpoint ToProto(const CheckpointRecord& record) {
   out.set_message(record.message);
   out.set_size_bytes(record.size_bytes);
   out.set_manifest_sha256(record.manifest_sha256);
-  SetTimestamp(record.created, out.mutable_create_time());
+  if (IsTimestamp(record.created)) *out.mutable_create_time() = ToTimestamp(record.created);
   out.set_parent(record.parent);
   out.set_dataset_version(record.dataset);
   out.set_dataset_digest(record.dataset_digest);
@@ -54,7 +54,7 @@ v1::DatasetVersion ToProto(const DatasetRecord& record) {
   out.set_skipped(record.skipped);
   out.set_stored_bytes(record.stored_bytes);
   out.set_job(record.job.value);
-  SetTimestamp(record.created, out.mutable_create_time());
+  if (IsTimestamp(record.created)) *out.mutable_create_time() = ToTimestamp(record.created);
   return out;
 }
 
@@ -134,7 +134,7 @@ IngestReport ToIngestReport(const v1::IngestReport& proto) {
 v1::JobEvent ToProto(const EventRecord& record) {
   v1::JobEvent out;
   out.set_sequence(record.sequence);
-  SetTimestamp(record.time, out.mutable_time());
+  if (IsTimestamp(record.time)) *out.mutable_time() = ToTimestamp(record.time);
   out.set_kind(record.kind);
   out.set_message(record.message);
   return out;
@@ -171,7 +171,7 @@ v1::Node ToProto(const NodeInfo& info) {
 v1::Node ToProto(const NodeState& state) {
   v1::Node out = ToProto(state.info);
   out.set_state(state.ready ? "ready" : "lost");
-  SetTimestamp(state.last_heartbeat_time, out.mutable_heartbeat_time());
+  if (IsTimestamp(state.last_heartbeat_time)) *out.mutable_heartbeat_time() = ToTimestamp(state.last_heartbeat_time);
   for (v1::Slot& slot : *out.mutable_slots()) {
     if (const auto used = state.used.find(slot.index()); used != state.used.end()) {
       slot.set_job(used->second.job.value);

@@ -40,13 +40,14 @@ Json ToJson(const Field& field, const JobSpec& spec) {
 std::string Number(double value) { return Json(value).dump(); }
 
 std::string Bound(double value) {
-  return value == std::floor(value) && std::abs(value) < 1e15 ? absl::StrCat(static_cast<std::int64_t>(value)) : Number(value);
+  return value == std::floor(value) && std::abs(value) < 1e15 ? absl::StrCat(static_cast<std::int64_t>(value))
+                                                              : Number(value);
 }
 
 std::string RangeText(const FieldRange& range) {
   if (!range.low_open && !range.high_open) return absl::StrCat("from ", Bound(range.low), " to ", Bound(range.high));
-  return absl::StrCat(range.low_open ? "above " : "from ", Bound(range.low), range.high_open ? ", below " : ", at most ",
-                      Bound(range.high));
+  return absl::StrCat(range.low_open ? "above " : "from ", Bound(range.low),
+                      range.high_open ? ", below " : ", at most ", Bound(range.high));
 }
 
 std::string ChoicesText(const std::vector<std::string>& choices) {
@@ -125,8 +126,8 @@ absl::Status SetField(const Field& field, absl::string_view text, ScalarStyle st
       },
       field.at(spec));
   if (ok) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(style == ScalarStyle::kQuoted ? Quoted(text) : std::string(text),
-                                                 " is not ", FieldAllowed(field)));
+  return absl::InvalidArgumentError(
+      absl::StrCat(style == ScalarStyle::kQuoted ? Quoted(text) : std::string(text), " is not ", FieldAllowed(field)));
 }
 
 std::string CheckFieldRange(const Field& field, const JobSpec& spec) {

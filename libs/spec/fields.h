@@ -1,5 +1,5 @@
-// The table of every field of a job spec. Parsing, validation, JSON, YAML and the help text are driven by it: a field is
-// added here and in job_spec.h, nowhere else.
+// The table of every field of a job spec. Parsing, validation, JSON, YAML and the help text are driven by it: a field
+// is added here and in job_spec.h, nowhere else.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct Field {
   FieldRange range;                  // of a number
   std::vector<std::string> choices;  // of a text; empty = any
   std::string doc;
-  std::vector<std::string> also;     // what people may write instead: only for "did you mean"
+  std::vector<std::string> also;  // what people may write instead: only for "did you mean"
 };
 
 // In the order of job_spec.h. Never destroyed.

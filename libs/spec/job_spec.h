@@ -1,4 +1,5 @@
-// The job spec: what a user submits. This is the one place that knows every field, its unit, default and range; YAML, JSON,
+// The job spec: what a user submits. This is the one place that knows every field, its unit, default and range; YAML,
+// JSON,
 // --set and the protobuf map to it (libs/spec/fields.cc holds the table).
 #pragma once
 
@@ -12,18 +13,18 @@ enum class JobKind { kPretrain, kIngest };
 
 struct PretrainSpec {
   struct Dataset {
-    std::string name;            // required
-    std::int64_t version = 0;    // 0 = the newest at submit; resolved before the job is stored
-    std::string digest;          // filled at submit
+    std::string name;          // required
+    std::int64_t version = 0;  // 0 = the newest at submit; resolved before the job is stored
+    std::string digest;        // filled at submit
   } dataset;
   struct Network {
     std::string name = "unet_b";  // unet_b (32 filters), unet_xl (64), unet (any: `filters`)
     std::int64_t filters = 0;     // starting width; 0 = the name's own
   } network;
-  std::int64_t patch = 128;       // voxels per side; a multiple of 16, at least 32
+  std::int64_t patch = 128;  // voxels per side; a multiple of 16, at least 32
   struct Mask {
-    double ratio = 0.6;           // share of tokens masked, exact count; in (0, 1)
-    std::int64_t token = 4;       // voxels per side of a token; divides patch
+    double ratio = 0.6;      // share of tokens masked, exact count; in (0, 1)
+    std::int64_t token = 4;  // voxels per side of a token; divides patch
   } mask;
   struct Loss {
     std::string region = "whole";  // whole | masked: which voxels the MSE is over
@@ -31,13 +32,13 @@ struct PretrainSpec {
   struct Optimizer {
     double learning_rate = 1e-4;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    double weight_decay = 0.01;   // decoupled, on all parameters
+    double weight_decay = 0.01;  // decoupled, on all parameters
   } optimizer;
   struct Schedule {
-    std::int64_t steps = 0;       // optimiser updates; 0 = from passes
-    double passes = 100;          // through the training volumes; used when steps = 0
-    std::int64_t warmup_steps = -1;        // linear; -1 = 5 % of steps
-    double warmup_start_factor = 1e-3;     // of learning_rate, at step 0
+    std::int64_t steps = 0;             // optimiser updates; 0 = from passes
+    double passes = 100;                // through the training volumes; used when steps = 0
+    std::int64_t warmup_steps = -1;     // linear; -1 = 5 % of steps
+    double warmup_start_factor = 1e-3;  // of learning_rate, at step 0
   } schedule;
   std::int64_t global_batch = 16;  // samples per step (V); constant whatever the number of workers
   std::int64_t micro_batch = 1;    // samples per forward pass
@@ -61,28 +62,28 @@ struct PretrainSpec {
     std::string on_damage = "fail";  // fail | skip: what a damaged chunk does
   } loader;
   struct Restart {
-    std::int64_t max_restarts = 10;   // after worker failures; 0 = never
+    std::int64_t max_restarts = 10;      // after worker failures; 0 = never
     std::int64_t no_progress_limit = 3;  // restarts in a row without a new checkpoint or step
   } restart;
 };
 
 struct IngestSpec {
-  std::string dataset;               // name of the dataset to make a version of
-  std::string from;                  // absolute folder on the agent's node
-  std::string layout = "folder";     // folder
-  std::string contract = "amaes";    // amaes
+  std::string dataset;             // name of the dataset to make a version of
+  std::string from;                // absolute folder on the agent's node
+  std::string layout = "folder";   // folder
+  std::string contract = "amaes";  // amaes
   bool reference_crop = false;
-  std::int64_t processes = 0;        // files read at once; 0 = the slot's cores
+  std::int64_t processes = 0;             // files read at once; 0 = the slot's cores
   std::int64_t memory_limit_mib = 4096;   // per file
   std::int64_t time_limit_seconds = 300;  // per file
 };
 
 struct JobSpec {
   JobKind kind = JobKind::kPretrain;
-  std::string name;               // shown to people; [a-z0-9-]{1,63}; empty = the job's id
-  std::int64_t priority = 50;     // 0 … 100, higher first
-  PretrainSpec pretrain;          // when kind = pretrain
-  IngestSpec ingest;              // when kind = ingest
+  std::string name;            // shown to people; [a-z0-9-]{1,63}; empty = the job's id
+  std::int64_t priority = 50;  // 0 … 100, higher first
+  PretrainSpec pretrain;       // when kind = pretrain
+  IngestSpec ingest;           // when kind = ingest
 
   // Slots the job needs at once.
   std::int64_t slots() const { return kind == JobKind::kPretrain ? pretrain.workers : 1; }

@@ -93,10 +93,14 @@ class YamlFlattener {
     if (keys_.size() > kMaxDepth) return absl::InvalidArgumentError("nested too deeply");
     if (leaves.size() >= kMaxLeaves) return absl::InvalidArgumentError("too many fields");
     switch (node.Type()) {
-      case YAML::NodeType::Map: return VisitMap(node);
-      case YAML::NodeType::Sequence: return Add(node, LeafType::kList);
-      case YAML::NodeType::Scalar: return Add(node, LeafType::kScalar);
-      default: return Add(node, LeafType::kNull);
+      case YAML::NodeType::Map:
+        return VisitMap(node);
+      case YAML::NodeType::Sequence:
+        return Add(node, LeafType::kList);
+      case YAML::NodeType::Scalar:
+        return Add(node, LeafType::kScalar);
+      default:
+        return Add(node, LeafType::kNull);
     }
   }
 
@@ -148,7 +152,8 @@ bool IsUtf8(const std::string& text) {
 
 absl::Status CheckText(const std::string& text) {
   if (text.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the spec has ", text.size(), " bytes; at most ", kMaxBytes, " are read"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the spec has ", text.size(), " bytes; at most ", kMaxBytes, " are read"));
   }
   if (!IsUtf8(text)) return absl::InvalidArgumentError("the spec is not UTF-8 text");
   if (text.find('\0') != std::string::npos) return absl::InvalidArgumentError("the spec has a zero byte");
@@ -168,7 +173,8 @@ absl::StatusOr<std::vector<Leaf>> ReadYamlLeaves(const std::string& text) {
     return std::move(flattener.leaves);
   } catch (const YAML::Exception& e) {
     if (e.mark.is_null()) return absl::InvalidArgumentError(e.msg);
-    return absl::InvalidArgumentError(absl::StrCat("line ", e.mark.line + 1, ", column ", e.mark.column + 1, ": ", e.msg));
+    return absl::InvalidArgumentError(
+        absl::StrCat("line ", e.mark.line + 1, ", column ", e.mark.column + 1, ": ", e.msg));
   }
 }
 

@@ -17,7 +17,7 @@ struct Leaf {
   LeafType type = LeafType::kScalar;
   std::string text;  // of a scalar
   ScalarStyle style = ScalarStyle::kPlain;
-  int line = 0;      // from 1; 0 = not known
+  int line = 0;  // from 1; 0 = not known
 };
 
 // In the order of the text; a key that stands there twice gives two leaves. Text and nesting are bounded.

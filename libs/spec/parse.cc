@@ -36,9 +36,10 @@ std::string UnknownField(const Leaf& leaf, JobKind kind) {
     if (AppliesTo(field, kind)) known.push_back({field.path, field.also});
   }
   const std::string nearest = NearestName(leaf.path, known);
-  std::string out = FindField(leaf.path, other) != nullptr
-                        ? absl::StrCat("is a field of kind ", JobKindName(other), ", and this job's kind is ", JobKindName(kind))
-                        : "unknown field";
+  std::string out =
+      FindField(leaf.path, other) != nullptr
+          ? absl::StrCat("is a field of kind ", JobKindName(other), ", and this job's kind is ", JobKindName(kind))
+          : "unknown field";
   if (!nearest.empty()) absl::StrAppend(&out, "; did you mean ", nearest, "?");
   return out;
 }
@@ -53,10 +54,14 @@ std::string Apply(const Leaf& leaf, const std::string& path, JobSpec& spec, JobK
     return absl::StrCat("is a group of fields: ", absl::StrJoin(group, ", "));
   }
   switch (leaf.type) {
-    case LeafType::kNull: return "";
-    case LeafType::kList: return absl::StrCat("a list is not ", FieldAllowed(*field));
-    case LeafType::kEmptyMap: return absl::StrCat("an empty mapping is not ", FieldAllowed(*field));
-    case LeafType::kScalar: return std::string(SetField(*field, leaf.text, leaf.style, spec).message());
+    case LeafType::kNull:
+      return "";
+    case LeafType::kList:
+      return absl::StrCat("a list is not ", FieldAllowed(*field));
+    case LeafType::kEmptyMap:
+      return absl::StrCat("an empty mapping is not ", FieldAllowed(*field));
+    case LeafType::kScalar:
+      return std::string(SetField(*field, leaf.text, leaf.style, spec).message());
   }
   return "";
 }
@@ -84,8 +89,8 @@ std::vector<Layer> ReadAssignments(const std::vector<std::string>& assignments, 
       problems.push_back({assignment, "an assignment is KEY=VALUE, e.g. optimizer.learning_rate=1e-4"});
       continue;
     }
-    layers.push_back({{{assignment.substr(0, equals), LeafType::kScalar, assignment.substr(equals + 1),
-                        ScalarStyle::kPlain, 0}}});
+    layers.push_back(
+        {{{assignment.substr(0, equals), LeafType::kScalar, assignment.substr(equals + 1), ScalarStyle::kPlain, 0}}});
   }
   return layers;
 }

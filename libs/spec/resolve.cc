@@ -64,7 +64,8 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
 SpecEstimate EstimateSpec(const JobSpec& spec) {
   SpecEstimate out;
   if (spec.kind == JobKind::kIngest) {
-    out.memory_per_worker_bytes = std::max<std::int64_t>(1, spec.ingest.processes) * spec.ingest.memory_limit_mib * kMiB;
+    out.memory_per_worker_bytes =
+        std::max<std::int64_t>(1, spec.ingest.processes) * spec.ingest.memory_limit_mib * kMiB;
     return out;
   }
   const PretrainSpec& job = spec.pretrain;
@@ -81,7 +82,7 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + job.micro_batch);
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
   out.memory_per_worker_bytes = state + activations + loader + program;
-  out.checkpoint_bytes = 12 * out.parameters;  // weights and two moments
+  out.checkpoint_bytes = 12 * out.parameters;                         // weights and two moments
   out.disk_bytes = (job.checkpoint.keep + 1) * out.checkpoint_bytes;  // one more while the newest is written
   return out;
 }

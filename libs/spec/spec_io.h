@@ -19,19 +19,21 @@ struct SpecProblem {
 };
 
 struct ParsedSpec {
-  JobSpec spec;                        // as far as it could be read
-  std::vector<SpecProblem> problems;   // of the text: unknown fields (with the nearest known one), wrong types
+  JobSpec spec;                       // as far as it could be read
+  std::vector<SpecProblem> problems;  // of the text: unknown fields (with the nearest known one), wrong types
 };
 
 // YAML or JSON. Fields of the pretrain and ingest groups stand at the top level, beside kind, name and priority.
 // Later --set assignments ("key=value", dotted) win over the text. Empty text is allowed.
 // Never fails: a syntax error is a problem with an empty field and line and column in the message.
-// A field without a value (null) keeps its default. A group given as one value stands for its name: `dataset: x`, `network: unet_b`.
+// A field without a value (null) keeps its default. A group given as one value stands for its name: `dataset: x`,
+// `network: unet_b`.
 ParsedSpec ParseSpec(const std::string& text, const std::vector<std::string>& assignments = {});
 // The same for several texts, e.g. a preset and a file: a field of a later text wins.
 ParsedSpec ParseSpecLayers(const std::vector<std::string>& texts, const std::vector<std::string>& assignments = {});
 
-// Starts from a preset: "pretrain" (the defaults), "reference-b", "reference-xl" (the published recipe), "demo" (the CPU demo).
+// Starts from a preset: "pretrain" (the defaults), "reference-b", "reference-xl" (the published recipe), "demo" (the
+// CPU demo).
 //   - NotFound: lists the presets.
 absl::StatusOr<std::string> PresetText(const std::string& name);
 std::vector<std::string> PresetNames();
@@ -45,8 +47,8 @@ struct DatasetFacts {
   std::string digest;
   std::int64_t training_volumes = 0;
 };
-// Fills what depends on the dataset and on other fields (version, digest, steps, warm-up, filters, device); afterwards no
-// field means "choose for me" except device=auto. Requires a valid spec.
+// Fills what depends on the dataset and on other fields (version, digest, steps, warm-up, filters, device); afterwards
+// no field means "choose for me" except device=auto. Requires a valid spec.
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);
 
 // What the job will take. Bytes; estimates are rough and say so where shown.
@@ -58,7 +60,8 @@ struct SpecEstimate {
 };
 SpecEstimate EstimateSpec(const JobSpec& spec);
 
-// Canonical JSON (one line) of the fields of the spec's kind, complete, keys in the table's order. Digests are over this text.
+// Canonical JSON (one line) of the fields of the spec's kind, complete, keys in the table's order. Digests are over
+// this text.
 std::string SpecToJson(const JobSpec& spec);
 std::string SpecToYaml(const JobSpec& spec);
 

@@ -20,8 +20,8 @@ bool IsName(const std::string& text, std::size_t longest) {
 }
 
 bool IsHex64(const std::string& text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(),
-                                          [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 std::string Quoted(const std::string& text) {
@@ -32,8 +32,9 @@ void CheckDatasetName(const std::string& field, const std::string& name, Problem
   if (name.empty()) {
     out.push_back({field, "is required: the name of a dataset"});
   } else if (!IsName(name, 63) || !IsLowerOrDigit(name[0])) {
-    out.push_back({field, absl::StrCat(Quoted(name), " is no dataset name: lower-case letters, digits and -, at most 63, "
-                                                     "a letter or digit first")});
+    out.push_back({field, absl::StrCat(Quoted(name),
+                                       " is no dataset name: lower-case letters, digits and -, at most 63, "
+                                       "a letter or digit first")});
   }
 }
 
@@ -43,8 +44,8 @@ void CheckNetwork(const PretrainSpec& spec, Problems& out) {
   if (spec.network.name == "unet" && filters == 0) {
     out.push_back({"network.filters", "is required for network unet: channels of the first level, e.g. 16"});
   } else if (own > 0 && filters > 0 && filters != own) {
-    out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", spec.network.name, ", which has ", own,
-                                                   "; leave it out, or use network unet")});
+    out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", spec.network.name, ", which has ",
+                                                   own, "; leave it out, or use network unet")});
   }
 }
 
@@ -61,8 +62,10 @@ void CheckPatch(const PretrainSpec& spec, Problems& out) {
   const double tokens = std::pow(static_cast<double>(spec.patch / token), 3);
   const double visible = std::floor(tokens * (1 - spec.mask.ratio));
   if (spec.mask.ratio > 0 && spec.mask.ratio < 1 && (visible < 1 || visible >= tokens)) {
-    out.push_back({"mask.ratio", absl::StrCat("of the ", tokens, " tokens of a patch at least one must be masked and one "
-                                              "visible; mask.ratio ", spec.mask.ratio, " leaves ", visible, " visible")});
+    out.push_back({"mask.ratio", absl::StrCat("of the ", tokens,
+                                              " tokens of a patch at least one must be masked and one "
+                                              "visible; mask.ratio ",
+                                              spec.mask.ratio, " leaves ", visible, " visible")});
   }
 }
 
@@ -84,8 +87,8 @@ void CheckPretrain(const PretrainSpec& spec, Problems& out) {
   CheckNetwork(spec, out);
   CheckPatch(spec, out);
   if (spec.schedule.steps > 0 && spec.schedule.warmup_steps > spec.schedule.steps) {
-    out.push_back({"schedule.warmup_steps", absl::StrCat(spec.schedule.warmup_steps, " is more than schedule.steps ",
-                                                         spec.schedule.steps)});
+    out.push_back({"schedule.warmup_steps",
+                   absl::StrCat(spec.schedule.warmup_steps, " is more than schedule.steps ", spec.schedule.steps)});
   }
   CheckBatch(spec, out);
 }
@@ -106,7 +109,8 @@ void CheckIngest(const IngestSpec& spec, Problems& out) {
 std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
   Problems crossing;
   if (!spec.name.empty() && !IsName(spec.name, 63)) {
-    crossing.push_back({"name", absl::StrCat(Quoted(spec.name), " is no job name: lower-case letters, digits and -, at most 63")});
+    crossing.push_back(
+        {"name", absl::StrCat(Quoted(spec.name), " is no job name: lower-case letters, digits and -, at most 63")});
   }
   if (spec.kind == JobKind::kPretrain) {
     CheckPretrain(spec.pretrain, crossing);

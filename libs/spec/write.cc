@@ -15,7 +15,8 @@ namespace {
 
 // A JSON value as a YAML scalar: a text without anything special in it needs no quotes.
 std::string YamlScalar(const std::string& json) {
-  static const auto* const kReserved = new std::set<std::string>{"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
+  static const auto* const kReserved =
+      new std::set<std::string>{"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
   if (json.size() < 3 || json[0] != '"') return json;
   const std::string text = json.substr(1, json.size() - 2);
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
@@ -54,8 +55,8 @@ std::string SpecToYaml(const JobSpec& spec) {
     const std::string group = dot == std::string::npos ? "" : field.path.substr(0, dot);
     if (!group.empty() && group != open_group) absl::StrAppend(&out, group, ":\n");
     open_group = group;
-    absl::StrAppend(&out, group.empty() ? "" : "  ", dot == std::string::npos ? field.path : field.path.substr(dot + 1), ": ",
-                    YamlScalar(FieldValueJson(field, spec)), "\n");
+    absl::StrAppend(&out, group.empty() ? "" : "  ", dot == std::string::npos ? field.path : field.path.substr(dot + 1),
+                    ": ", YamlScalar(FieldValueJson(field, spec)), "\n");
   }
   return out;
 }
@@ -64,8 +65,8 @@ std::string DescribeSpecFields() {
   const JobSpec defaults;
   std::vector<std::vector<std::string>> rows = {{"FIELD", "KIND", "DEFAULT", "UNIT", "ALLOWED", "MEANING"}};
   for (const Field& field : SpecFields()) {
-    rows.push_back({field.path, Meaning(field), YamlScalar(FieldValueJson(field, defaults)), field.unit, FieldAllowed(field),
-                    field.doc});
+    rows.push_back({field.path, Meaning(field), YamlScalar(FieldValueJson(field, defaults)), field.unit,
+                    FieldAllowed(field), field.doc});
   }
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {
@@ -73,7 +74,8 @@ std::string DescribeSpecFields() {
   }
   std::string out;
   for (const auto& row : rows) {
-    for (std::size_t i = 0; i + 1 < row.size(); ++i) absl::StrAppendFormat(&out, "%-*s  ", static_cast<int>(widths[i]), row[i]);
+    for (std::size_t i = 0; i + 1 < row.size(); ++i)
+      absl::StrAppendFormat(&out, "%-*s  ", static_cast<int>(widths[i]), row[i]);
     absl::StrAppend(&out, row.back(), "\n");
   }
   return out;

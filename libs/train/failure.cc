@@ -1,6 +1,5 @@
 #include "libs/train/failure.h"
 
-#include <optional>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -55,7 +54,7 @@ absl::Status TensorFailure(const absl::Status& status) {
 
 Failure FailureOf(const absl::Status& status) {
   Failure failure{.reason = "INTERNAL", .message = std::string(status.message()), .retryable = true};
-  if (const std::optional<absl::Cord> payload = status.GetPayload(kPayload)) {
+  if (const auto payload = status.GetPayload(kPayload); payload.has_value()) {
     failure.reason = std::string(*payload);
     if (failure.reason.ends_with('!')) {
       failure.reason.pop_back();

@@ -37,10 +37,10 @@ absl::StatusOr<std::vector<ValidationResult>> Validation::Run(const Network& net
   std::vector<ValidationResult> results;
   for (const auto& [split, crops] : {std::pair<std::string, const std::vector<Sample>*>{"held_out", &held_out_},
                                      std::pair<std::string, const std::vector<Sample>*>{"train", &train_}}) {
-    const absl::StatusOr<ReconstructionSums> own = EvaluateCrops(network, *crops, EvaluationOptionsOf(options_));
+    const absl::StatusOr<ReconstructionSums> own = EvaluateCrops(network, *crops, EvaluationOptionsOf(*options_));
     AMAES_RETURN_IF_ERROR(TensorFailure(own.status()));
     std::vector<double> words(own->values.begin(), own->values.end());
-    AMAES_RETURN_IF_ERROR(CollectiveFailure(AllReduceSum(words, environment_.communicator, options_.device)));
+    AMAES_RETURN_IF_ERROR(CollectiveFailure(AllReduceSum(words, environment_->communicator, options_->device)));
     ReconstructionSums sums;
     std::copy(words.begin(), words.end(), sums.values.begin());
     if (sums.samples() == 0) continue;

@@ -13,7 +13,7 @@ namespace amaes {
 // Not thread-safe. Errors carry their reason (failure.h).
 class Validation {
  public:
-  // Loads this rank's crops: crop i belongs to rank i mod W. None when validation.every_steps is 0.
+  // Both must outlive the result. Loads this rank's crops: crop i belongs to rank i mod W. None when validation.every_steps is 0.
   static absl::StatusOr<Validation> Create(const TrainOptions& options, const TrainEnvironment& environment);
 
   // All ranks. One result per split that has crops, "held_out" before "train"; the same on all ranks.
@@ -21,10 +21,10 @@ class Validation {
 
  private:
   Validation(const TrainOptions& options, const TrainEnvironment& environment)
-      : options_(options), environment_(environment) {}
+      : options_(&options), environment_(&environment) {}
 
-  const TrainOptions& options_;
-  const TrainEnvironment& environment_;
+  const TrainOptions* options_;
+  const TrainEnvironment* environment_;
   std::vector<Sample> held_out_, train_;
 };
 

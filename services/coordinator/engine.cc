@@ -74,8 +74,19 @@ void Engine::Wake() {
 void Engine::Stop() {
   MutexLock lock(mutex_);
   stopped_ = true;
+  for (const auto& [node, attached] : attached_) {
+    attached.sink->End(node, absl::UnavailableError("the coordinator is stopping"));
+  }
   work_.NotifyAll();
   changed_.NotifyAll();
+}
+
+void Engine::WaitForStop(absl::Duration timeout) {
+  MutexLock lock(mutex_);
+  const absl::Duration end = SystemClock().Monotonic() + timeout;
+  for (absl::Duration left = timeout; !stopped_ && left > absl::ZeroDuration(); left = end - SystemClock().Monotonic()) {
+    changed_.WaitFor(mutex_, left);
+  }
 }
 
 bool Engine::stopped() {

@@ -47,9 +47,11 @@ class Engine {
   void Tick() ABSL_LOCKS_EXCLUDED(mutex_);
   // Blocks until there is something for Tick to do, or `timeout` has passed.
   void WaitForWork(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Wakes everybody who waits; afterwards no wait blocks.
+  // Ends the agents' streams and wakes everybody who waits; afterwards no wait blocks.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   bool stopped() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Blocks for `timeout`, or until the engine stops.
+  void WaitForStop(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Users. Errors are those of the API, with their reasons.
   absl::StatusOr<CreateResult> CreateJob(const CreateRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);

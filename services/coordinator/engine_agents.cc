@@ -29,7 +29,7 @@ absl::Status Engine::Register(const NodeInfo& info, const std::vector<HeldWorker
                            {{"node", info.node.value}});
   }
   Attached& attached = attached_[info.node];
-  if (attached.sink != nullptr) attached.sink->End(info.node, Replaced(info.node));
+  if (attached.sink != nullptr && attached.sink != sink) attached.sink->End(info.node, Replaced(info.node));
   attached = {std::move(sink), false};
   LogInfo("coordinator", "agent registered",
           {{"node", info.node.value}, {"slots", info.slots.size()}, {"workers", held.size()}});

@@ -108,7 +108,8 @@ def exists(root, path):
     path = path.rstrip("/.:,")
     if "*" in path:
         return any(True for _ in root.glob(path))
-    return (root / path).exists()
+    # `libs/base/rng` means the header and its source.
+    return (root / path).exists() or any(True for _ in (root / path).parent.glob(pathlib.PurePath(path).name + ".*"))
 
 
 def docs(root):

@@ -13,7 +13,7 @@ import lint  # noqa: E402
 
 CLEAN = {
     "dev": "cmd_build() {\n}\n",
-    "docs/ARCHITECTURE.md": "See `libs/base/{clock,log}.h`, `libs/*/clock.h`, `deploy/NAME/x` and `./dev build`.\n",
+    "docs/ARCHITECTURE.md": "See `libs/base/{clock,log}.h`, `libs/base/clock`, `libs/*/clock.h`, `deploy/NAME/x` and `./dev build`.\n",
     "libs/base/clock.h": "#pragma once\n",
     "libs/base/clock.cc": "absl::Time Now() { return absl::Now(); }\n",
     "libs/base/log.h": '#include "libs/base/clock.h"\n',

@@ -120,7 +120,8 @@ void FillCollectives(const Library& nccl, NcclApi& api) {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;  // so that the watchdog and the abort can do their work
     ncclComm_t comm = nullptr;
-    AMAES_RETURN_IF_ERROR(FromNccl(nccl, nccl.init(&comm, world_size, made, rank, &config), nullptr, "ncclCommInitRank"));
+    const ncclResult_t result = nccl.init(&comm, world_size, made, rank, &config);
+    AMAES_RETURN_IF_ERROR(FromNccl(nccl, result, nullptr, "ncclCommInitRank"));
     return comm;
   };
   api.ready = [nccl](NcclComm comm) -> absl::StatusOr<bool> {

@@ -5,8 +5,8 @@
 
 namespace amaes {
 
-// The table for GPU `device_index`. Opens libnccl.so.2: as the dynamic loader finds it, in the NVIDIA wheel beside LibTorch,
-// or in /usr/local/cuda. It stays open.
+// The table for GPU `device_index`. Opens libnccl.so.2: as the dynamic loader finds it, in the NVIDIA wheel beside
+// LibTorch, or in /usr/local/cuda. It stays open.
 //   - FailedPrecondition: no such GPU, no NCCL, or an older one than 2.28.
 absl::StatusOr<NcclApi> LoadNcclApi(int device_index);
 

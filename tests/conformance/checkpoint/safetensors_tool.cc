@@ -41,8 +41,9 @@ absl::Status Dump(const std::string& path) {
   if (!file.ok()) return file.status();
   nlohmann::json out = {{"metadata", file->metadata}, {"tensors", nlohmann::json::object()}};
   for (const TensorView& tensor : file->tensors) {
-    out["tensors"][tensor.name] = {
-        {"dtype", TensorTypeName(tensor.type)}, {"shape", tensor.shape}, {"data", absl::BytesToHexString(tensor.bytes)}};
+    out["tensors"][tensor.name] = {{"dtype", TensorTypeName(tensor.type)},
+                                   {"shape", tensor.shape},
+                                   {"data", absl::BytesToHexString(tensor.bytes)}};
   }
   std::printf("%s\n", out.dump().c_str());
   return absl::OkStatus();

@@ -17,7 +17,7 @@
 namespace amaes {
 namespace {
 
-constexpr absl::Duration kDeadline = absl::Seconds(20);
+constexpr absl::Duration kDeadline = absl::Seconds(60);
 
 // How a child ends that passes the point "backward" at step 5, rank 1, attempt 2.
 ExitStatus Pass(const std::string& fault) {

@@ -26,7 +26,7 @@ class Pipe {
     if (ends_[1] >= 0) close(ends_[1]);
     ends_[1] = -1;
   }
-  // Everything until every writer, here and in the children, has closed its end; "…(still open)" after 20 s.
+  // Everything until every writer, here and in the children, has closed its end; "…(still open)" after 60 s.
   std::string ReadAll() { return ReadUntil('\0'); }
   std::string ReadLine() { return ReadUntil('\n'); }
 
@@ -35,7 +35,7 @@ class Pipe {
     std::string text;
     while (true) {
       pollfd ready{ends_[0], POLLIN, 0};
-      if (poll(&ready, 1, 20'000) <= 0) return text + "…(still open)";
+      if (poll(&ready, 1, 60'000) <= 0) return text + "…(still open)";
       char c = 0;
       if (read(ends_[0], &c, 1) != 1) return text;
       text.push_back(c);

@@ -1,4 +1,5 @@
-// commit_one_checkpoint FOLDER STEP ATTEMPT: commits a small checkpoint under FOLDER. AMAES_FAULT may kill it on the way.
+// commit_one_checkpoint FOLDER STEP ATTEMPT: commits a small checkpoint under FOLDER. AMAES_FAULT may kill it on the
+// way.
 #include <cstdio>
 #include <cstdlib>
 

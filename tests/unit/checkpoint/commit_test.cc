@@ -73,7 +73,8 @@ TEST(Commit, AFolderWithoutMarkerIsReplaced) {
 
 TEST(Commit, NothingStagedIsNotFound) {
   const TempDir dir;
-  EXPECT_THAT(CommitCheckpoint(dir.path() / "00000001-001", CheckpointManifest{}), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(CommitCheckpoint(dir.path() / "00000001-001", CheckpointManifest{}),
+              StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(Commit, FilesMustFitTheManifest) {
@@ -84,9 +85,11 @@ TEST(Commit, FilesMustFitTheManifest) {
   ASSERT_OK_AND_ASSIGN(std::string content, files::Read(model));
 
   ASSERT_OK(files::WriteAtomic(model, content + "x"));
-  EXPECT_THAT(CommitCheckpoint(folder, manifest), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model.safetensors has")));
+  EXPECT_THAT(CommitCheckpoint(folder, manifest),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model.safetensors has")));
   std::filesystem::remove(model);
-  EXPECT_THAT(CommitCheckpoint(folder, manifest), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model.safetensors is missing")));
+  EXPECT_THAT(CommitCheckpoint(folder, manifest),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model.safetensors is missing")));
   ASSERT_OK(files::WriteAtomic(model, content));
   ASSERT_OK(files::WriteAtomic(model.parent_path() / "stray", "x"));
   EXPECT_THAT(CommitCheckpoint(folder, manifest), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("holds stray")));
@@ -96,7 +99,8 @@ TEST(Commit, FilesMustFitTheManifest) {
   std::string other = content;
   other.back() ^= 1;
   ASSERT_OK(files::WriteAtomic(model, other));
-  EXPECT_THAT(CommitCheckpoint(folder, manifest), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("damaged in the block at byte 0")));
+  EXPECT_THAT(CommitCheckpoint(folder, manifest),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("damaged in the block at byte 0")));
   EXPECT_THAT(VerifyCheckpoint(folder), StatusIs(absl::StatusCode::kNotFound));
 }
 

@@ -1,5 +1,5 @@
-// A commit and a removal, stopped at every change they make on disk, by a killed process and by a power cut. Whatever the
-// moment: the newest complete checkpoint is found, and none that is damaged bears a marker.
+// A commit and a removal, stopped at every change they make on disk, by a killed process and by a power cut. Whatever
+// the moment: the newest complete checkpoint is found, and none that is damaged bears a marker.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 enum class Crash {
-  kKilled,           // what was done stays, the last change half done
-  kPowerCut,         // what was not flushed is lost: contents become zeros, new names and renames vanish, removals come back
+  kKilled,    // what was done stays, the last change half done
+  kPowerCut,  // what was not flushed is lost: contents become zeros, new names and renames vanish, removals come back
   kPowerCutContent,  // names stay, contents that were not flushed become zeros
 };
 
@@ -103,7 +103,8 @@ class CrashingFileOps final : public FileOps {
     std::set<fs::path> moved;
     for (const fs::path& path : paths) {
       const std::string text = path.string();
-      moved.insert(absl::StartsWith(text, from.string()) ? fs::path(to.string() + text.substr(from.string().size())) : path);
+      moved.insert(absl::StartsWith(text, from.string()) ? fs::path(to.string() + text.substr(from.string().size()))
+                                                         : path);
     }
     paths = std::move(moved);
   }
@@ -171,14 +172,17 @@ TEST_P(CrashTest, ARemovalStoppedAnywhere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllCrashes, CrashTest, ::testing::Values(Crash::kKilled, Crash::kPowerCut, Crash::kPowerCutContent));
+INSTANTIATE_TEST_SUITE_P(AllCrashes, CrashTest,
+                         ::testing::Values(Crash::kKilled, Crash::kPowerCut, Crash::kPowerCutContent));
 
-// Proof that the simulation bites: a disk that acknowledges flushes it never makes loses the new checkpoint, and the one
-// before it is used.
+// Proof that the simulation bites: a disk that acknowledges flushes it never makes loses the new checkpoint, and the
+// one before it is used.
 TEST(Crash, ALyingDiskCostsOneCheckpoint) {
   class LyingFileOps final : public FileOps {
    public:
-    absl::Status Write(const fs::path& path, absl::string_view content) override { return RealFileOps().Write(path, content); }
+    absl::Status Write(const fs::path& path, absl::string_view content) override {
+      return RealFileOps().Write(path, content);
+    }
     absl::Status Sync(const fs::path&) override { return absl::OkStatus(); }
     absl::Status Rename(const fs::path& from, const fs::path& to) override { return RealFileOps().Rename(from, to); }
     absl::Status Remove(const fs::path& path) override { return RealFileOps().Remove(path); }

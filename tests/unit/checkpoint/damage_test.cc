@@ -114,7 +114,8 @@ TEST_F(DamageTest, SwappedFiles) {
   ASSERT_OK(Overwrite(Path("optimizer-0-of-1.safetensors"), model));
   ExpectRefused("swapped", "model.safetensors has");
   ASSERT_OK(Overwrite(Path("optimizer-0-of-1.safetensors"), optimizer));
-  ASSERT_OK(Overwrite(Path("model.safetensors"), files::Read(dir_.path() / "00000100-001" / "model.safetensors").value()));
+  ASSERT_OK(
+      Overwrite(Path("model.safetensors"), files::Read(dir_.path() / "00000100-001" / "model.safetensors").value()));
   ExpectRefused("of another checkpoint", "model.safetensors is damaged in the block at byte 0");
 }
 
@@ -133,8 +134,9 @@ TEST_F(DamageTest, ANewerFormatIsRefusedByName) {
   const std::string json = ManifestToJson(manifest);
   ASSERT_OK(Overwrite(dir_.path() / "00000300-001" / "manifest.json", json));
   ASSERT_OK(Overwrite(dir_.path() / "00000300-001" / "COMMITTED", absl::StrCat(Sha256Hex(json), "\n")));
-  EXPECT_THAT(VerifyCheckpoint(dir_.path() / "00000300-001"),
-              StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("version 2"), HasSubstr("newer than 1"))));
+  EXPECT_THAT(
+      VerifyCheckpoint(dir_.path() / "00000300-001"),
+      StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("version 2"), HasSubstr("newer than 1"))));
   EXPECT_EQ(Newest(dir_.path()), "00000200-001");
 }
 

@@ -23,13 +23,15 @@ TEST(CheckpointName, SortsBySteps) {
 }
 
 TEST(CheckpointName, OnlyItsOwnFormIsRead) {
-  for (const auto& [step, attempt] : std::vector<std::pair<std::int64_t, AttemptNumber>>{{0, 0}, {500, 2}, {123456789, 1234}}) {
+  for (const auto& [step, attempt] :
+       std::vector<std::pair<std::int64_t, AttemptNumber>>{{0, 0}, {500, 2}, {123456789, 1234}}) {
     ASSERT_OK_AND_ASSIGN(const CheckpointId id, ParseCheckpointName(CheckpointName(step, attempt)));
     EXPECT_EQ(id.step, step);
     EXPECT_EQ(id.attempt, attempt);
   }
-  for (const std::string name : {"", "500-2", "00000500-002.tmp", "00000500", "+0000500-002", " 0000500-002", "0000500--02",
-                                 "00000500-002-1", "000000500-002", "abc-def", "99999999999999999999-001"}) {
+  for (const std::string name :
+       {"", "500-2", "00000500-002.tmp", "00000500", "+0000500-002", " 0000500-002", "0000500--02", "00000500-002-1",
+        "000000500-002", "abc-def", "99999999999999999999-001"}) {
     EXPECT_THAT(ParseCheckpointName(name), StatusIs(absl::StatusCode::kInvalidArgument)) << name;
   }
 }
@@ -48,7 +50,8 @@ TEST(FindCheckpoints, NewestAttemptFirstThenHighestStep) {
   ASSERT_OK(MakeCheckpoint(dir.path(), 600, 2));
   ASSERT_OK(MakeCheckpoint(dir.path(), 700, 2));
   ASSERT_OK(MakeCheckpoint(dir.path(), 500, 1));
-  EXPECT_THAT(Names(FindCheckpoints(dir.path(), false)), ElementsAre("00000700-002", "00000600-002", "00000900-001", "00000500-001"));
+  EXPECT_THAT(Names(FindCheckpoints(dir.path(), false)),
+              ElementsAre("00000700-002", "00000600-002", "00000900-001", "00000500-001"));
   EXPECT_THAT(Names(FindCheckpoints(dir.path(), true)), ElementsAre("00000700-002"));
 }
 
@@ -69,7 +72,8 @@ TEST(FindCheckpoints, OtherThingsInTheFolderAreNotLookedAt) {
 }
 
 TEST(CheckpointsToDelete, KeepsTheNewest) {
-  const std::vector<std::string> names = {"00000100-001", "00000500-001", "00000300-002", "00000200-002", "00000400-001"};
+  const std::vector<std::string> names = {"00000100-001", "00000500-001", "00000300-002", "00000200-002",
+                                          "00000400-001"};
   EXPECT_THAT(CheckpointsToDelete(names, 3), ElementsAre("00000400-001", "00000100-001"));
   EXPECT_THAT(CheckpointsToDelete(names, 5), IsEmpty());
   EXPECT_THAT(CheckpointsToDelete(names, 1000), IsEmpty());

@@ -28,7 +28,8 @@ TEST(Kill, AtEitherPointTheOneBeforeIsFound) {
   for (const std::string point : {"checkpoint_write", "commit"}) {
     const TempDir dir;
     ASSERT_TRUE(Commit(dir.path(), "100", "1", "").success());
-    const ExitStatus killed = Commit(dir.path(), "200", "1", absl::StrCat("point=", point, ",step=200,attempt=1,kill=self"));
+    const ExitStatus killed =
+        Commit(dir.path(), "200", "1", absl::StrCat("point=", point, ",step=200,attempt=1,kill=self"));
     EXPECT_EQ(killed.signal, SIGKILL) << point;
     EXPECT_EQ(Newest(dir.path()), "00000100-001") << point;
     ASSERT_TRUE(Commit(dir.path(), "200", "2", "").success());

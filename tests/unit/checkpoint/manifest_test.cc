@@ -75,7 +75,8 @@ TEST(Manifest, EveryFieldIsRequiredAndNoneMore) {
   }
   Json bad = good;
   bad["surprise"] = 1;
-  EXPECT_THAT(ManifestFromJson(bad.dump()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("unknown field \"surprise\"")));
+  EXPECT_THAT(ManifestFromJson(bad.dump()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("unknown field \"surprise\"")));
 }
 
 TEST(Manifest, HostileValuesAreRefused) {
@@ -117,8 +118,9 @@ TEST(Manifest, WhatIsNoManifestIsDamage) {
 
 // Before anything else: a newer format may have other fields.
 TEST(Manifest, ANewerVersionIsRefusedByName) {
-  EXPECT_THAT(ManifestFromJson("{\"format_version\": 2, \"other\": []}"),
-              StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("version 2"), HasSubstr("use a newer amaes"))));
+  EXPECT_THAT(
+      ManifestFromJson("{\"format_version\": 2, \"other\": []}"),
+      StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("version 2"), HasSubstr("use a newer amaes"))));
 }
 
 }  // namespace

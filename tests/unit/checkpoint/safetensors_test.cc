@@ -26,10 +26,12 @@ TEST(Safetensors, RoundTrips) {
   const TempDir dir;
   const std::vector<float> floats = {1.5f, -2.0f, 0.0f, 3.25f, 1e-30f, -0.0f};
   const std::string bytes(reinterpret_cast<const char*>(floats.data()), 24);
-  const std::vector<TensorView> tensors = {
-      {"model.w", TensorType::kF32, {2, 3}, bytes},  {"scalar", TensorType::kF64, {}, absl::string_view(bytes).substr(0, 8)},
-      {"half", TensorType::kBF16, {3}, absl::string_view(bytes).substr(0, 6)}, {"none", TensorType::kF32, {0, 5}, ""},
-      {"long", TensorType::kI64, {1}, absl::string_view(bytes).substr(0, 8)},  {"ünicode \"quoted\"", TensorType::kU8, {1}, "x"}};
+  const std::vector<TensorView> tensors = {{"model.w", TensorType::kF32, {2, 3}, bytes},
+                                           {"scalar", TensorType::kF64, {}, absl::string_view(bytes).substr(0, 8)},
+                                           {"half", TensorType::kBF16, {3}, absl::string_view(bytes).substr(0, 6)},
+                                           {"none", TensorType::kF32, {0, 5}, ""},
+                                           {"long", TensorType::kI64, {1}, absl::string_view(bytes).substr(0, 8)},
+                                           {"ünicode \"quoted\"", TensorType::kU8, {1}, "x"}};
   const std::map<std::string, std::string> metadata = {{"format", "pt"}, {"ä", "\n"}};
   ASSERT_OK(WriteSafetensors(dir.path() / "t", tensors, metadata));
   ASSERT_OK_AND_ASSIGN(SafetensorsFile read, ReadSafetensors(dir.path() / "t"));
@@ -50,7 +52,8 @@ TEST(Safetensors, RoundTrips) {
 TEST(Safetensors, TheDataBeginsAtAMultipleOfEight) {
   const TempDir dir;
   for (int length = 1; length < 20; ++length) {
-    ASSERT_OK(WriteSafetensors(dir.path() / "t", {{std::string(static_cast<std::size_t>(length), 'n'), TensorType::kU8, {1}, "x"}}));
+    ASSERT_OK(WriteSafetensors(dir.path() / "t",
+                               {{std::string(static_cast<std::size_t>(length), 'n'), TensorType::kU8, {1}, "x"}}));
     ASSERT_OK_AND_ASSIGN(const std::string content, files::Read(dir.path() / "t"));
     EXPECT_EQ((content.size() - 1) % 8, 0u);
     EXPECT_OK(ReadSafetensors(dir.path() / "t"));
@@ -66,14 +69,19 @@ TEST(Safetensors, AFileWithoutTensors) {
 
 TEST(Safetensors, TheWriterRefusesWhatDoesNotFit) {
   const TempDir dir;
-  const auto write = [&](const std::vector<TensorView>& tensors) { return WriteSafetensors(dir.path() / "t", tensors); };
+  const auto write = [&](const std::vector<TensorView>& tensors) {
+    return WriteSafetensors(dir.path() / "t", tensors);
+  };
   EXPECT_THAT(write({{"a", TensorType::kU8, {1}, "x"}, {"a", TensorType::kU8, {1}, "y"}}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("taken")));
-  EXPECT_THAT(write({{"a", TensorType::kF32, {1}, "xy"}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("shape (1) of F32")));
+  EXPECT_THAT(write({{"a", TensorType::kF32, {1}, "xy"}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("shape (1) of F32")));
   EXPECT_THAT(write({{"a", TensorType::kF32, {-1}, ""}}), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(write({{"a", TensorType::kF64, {std::int64_t{1} << 40, std::int64_t{1} << 40}, ""}}), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(write({{"a", TensorType::kF64, {std::int64_t{1} << 40, std::int64_t{1} << 40}, ""}}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(write({{"__metadata__", TensorType::kU8, {1}, "x"}}), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(write({{"\xff", TensorType::kU8, {1}, "x"}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("UTF-8")));
+  EXPECT_THAT(write({{"\xff", TensorType::kU8, {1}, "x"}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("UTF-8")));
   EXPECT_FALSE(std::filesystem::exists(dir.path() / "t"));
   EXPECT_THAT(WriteSafetensors(dir.path() / "none" / "t", {}), StatusIs(absl::StatusCode::kNotFound));
 }
@@ -130,19 +138,24 @@ TEST(Safetensors, HostileEntriesAreDamage) {
       {R"("a": {"dtype":"F32","shape":[1],"data_offsets":[0,1]})", 1, "does not have the 1 bytes"},
       {R"("a": {"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,1]})", 1, "does not have the 1 bytes"},
       {R"("a": {"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]})", 0, "does not have the 0 bytes"},
-      {R"("a": {"dtype":"U8","shape":[2],"data_offsets":[0,2]}, "b": {"dtype":"U8","shape":[2],"data_offsets":[1,3]})", 3, "inside the one before"},
-      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "b": {"dtype":"U8","shape":[1],"data_offsets":[0,1]})", 1, "inside the one before"},
-      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "b": {"dtype":"U8","shape":[1],"data_offsets":[2,3]})", 3, "after a hole"},
+      {R"("a": {"dtype":"U8","shape":[2],"data_offsets":[0,2]}, "b": {"dtype":"U8","shape":[2],"data_offsets":[1,3]})",
+       3, "inside the one before"},
+      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "b": {"dtype":"U8","shape":[1],"data_offsets":[0,1]})",
+       1, "inside the one before"},
+      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "b": {"dtype":"U8","shape":[1],"data_offsets":[2,3]})",
+       3, "after a hole"},
       {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[1,2]})", 2, "after a hole"},
       {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]})", 2, "but the data has 2 bytes"},
-      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "a": {"dtype":"U8","shape":[1],"data_offsets":[1,2]})", 2, "twice"},
+      {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1]}, "a": {"dtype":"U8","shape":[1],"data_offsets":[1,2]})",
+       2, "twice"},
       {R"("a": {"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]})", 4, "twice"},
       {R"("__metadata__": 5)", 0, "metadata is not"},
       {R"("__metadata__": {"a": 5})", 0, "metadata \"a\" is not a text"},
   };
   for (const HostileEntry& entry : kCases) {
-    EXPECT_THAT(ParseSafetensors(WithHeader(absl::StrCat("{", entry.entries, "}"), std::string(entry.data_bytes, 'x')), "f"),
-                StatusIs(absl::StatusCode::kDataLoss, HasSubstr(entry.message)))
+    EXPECT_THAT(
+        ParseSafetensors(WithHeader(absl::StrCat("{", entry.entries, "}"), std::string(entry.data_bytes, 'x')), "f"),
+        StatusIs(absl::StatusCode::kDataLoss, HasSubstr(entry.message)))
         << entry.entries;
   }
 }
@@ -150,7 +163,9 @@ TEST(Safetensors, HostileEntriesAreDamage) {
 // There is no checksum in the format, so a changed byte may go unseen here; but it never does harm.
 TEST(Safetensors, NoChangedOrMissingByteDoesHarm) {
   const TempDir dir;
-  ASSERT_OK(WriteSafetensors(dir.path() / "t", {{"a", TensorType::kF32, {1, 2}, "12345678"}, {"b", TensorType::kU8, {3}, "123"}}, {{"k", "v"}}));
+  ASSERT_OK(WriteSafetensors(dir.path() / "t",
+                             {{"a", TensorType::kF32, {1, 2}, "12345678"}, {"b", TensorType::kU8, {3}, "123"}},
+                             {{"k", "v"}}));
   ASSERT_OK_AND_ASSIGN(const std::string good, files::Read(dir.path() / "t"));
   for (std::size_t i = 0; i < good.size(); ++i) {
     EXPECT_THAT(ParseSafetensors(good.substr(0, i), "f"), StatusIs(absl::StatusCode::kDataLoss));

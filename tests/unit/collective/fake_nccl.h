@@ -48,7 +48,7 @@ class FakeNccl {
     NcclApi api;
     Rank& me = ranks_[rank];
     api.enter_thread = [] { return absl::OkStatus(); };
-    api.make_id = [this]() -> absl::StatusOr<NcclId> {
+    api.make_id = []() -> absl::StatusOr<NcclId> {
       NcclId id;
       id.fill('i');
       return id;

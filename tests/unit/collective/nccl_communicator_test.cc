@@ -225,7 +225,8 @@ TEST_F(NcclCommunicatorTest, RankZeroMissingTimesOutInTheStore) {
   EXPECT_THAT(std::string(made.status().message()), HasSubstr("rank 0 did not come"));
   EXPECT_TRUE(nccl.Calls(1).empty());
   store_.EndAttempt();
-  EXPECT_EQ(NcclCommunicator::Create(options, store_, Environment(nccl, 1)).status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(NcclCommunicator::Create(options, store_, Environment(nccl, 1)).status().code(),
+            absl::StatusCode::kAborted);
 }
 
 TEST_F(NcclCommunicatorTest, AbortFromAnotherThreadEndsSynchronize) {

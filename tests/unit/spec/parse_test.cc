@@ -99,8 +99,8 @@ TEST(ParseSpec, FieldsOfIngestStandAtTheTop) {
 }
 
 TEST(ParseSpec, AssignmentsWin) {
-  const ParsedSpec parsed =
-      ParseSpec("dataset: brains\npatch: 64\n", {"patch=96", "dataset=others", "optimizer.learning_rate=2e-4", "patch=160"});
+  const ParsedSpec parsed = ParseSpec("dataset: brains\npatch: 64\n",
+                                      {"patch=96", "dataset=others", "optimizer.learning_rate=2e-4", "patch=160"});
   ASSERT_THAT(parsed.problems, IsEmpty());
   EXPECT_EQ(parsed.spec.pretrain.patch, 160);
   EXPECT_EQ(parsed.spec.pretrain.dataset.name, "others");
@@ -115,7 +115,8 @@ TEST(ParseSpec, AnAssignmentMayChangeTheKind) {
 }
 
 TEST(ParseSpec, LaterLayersWin) {
-  const ParsedSpec parsed = ParseSpecLayers({"patch: 64\nseed: 5\n", "patch: 96\nglobal_batch: 4\n"}, {"global_batch=8"});
+  const ParsedSpec parsed =
+      ParseSpecLayers({"patch: 64\nseed: 5\n", "patch: 96\nglobal_batch: 4\n"}, {"global_batch=8"});
   ASSERT_THAT(parsed.problems, IsEmpty());
   EXPECT_EQ(parsed.spec.pretrain.patch, 96);
   EXPECT_EQ(parsed.spec.pretrain.seed, 5u);
@@ -139,7 +140,8 @@ TEST(ParseSpec, UnknownFieldsComeWithTheNearestKnownName) {
 }
 
 TEST(ParseSpec, FieldsOfAnotherKindAreNamedAsSuch) {
-  EXPECT_THAT(OnlyProblem("kind: pretrain\nfrom: /data\n"), Problem("from", "is a field of kind ingest, and this job's kind is pretrain"));
+  EXPECT_THAT(OnlyProblem("kind: pretrain\nfrom: /data\n"),
+              Problem("from", "is a field of kind ingest, and this job's kind is pretrain"));
   EXPECT_THAT(OnlyProblem("kind: ingest\ndataset: {name: x}\n"), Problem("dataset.name", "did you mean dataset?"));
 }
 
@@ -154,9 +156,11 @@ TEST(ParseSpec, WrongTypesNameTheValueAndWhatIsAllowed) {
   EXPECT_THAT(OnlyProblem("mask: {ratio: .nan}"), Problem("mask.ratio", ".nan is not a number above 0, below 1"));
   EXPECT_THAT(OnlyProblem("mask: {ratio: inf}"), Problem("mask.ratio", "inf is not a number"));
   EXPECT_THAT(OnlyProblem("seed: -1"), Problem("seed", "-1 is not a whole number from 0 to 18446744073709551615"));
-  EXPECT_THAT(OnlyProblem("patch: 99999999999999999999"), Problem("patch", "99999999999999999999 is not a whole number"));
+  EXPECT_THAT(OnlyProblem("patch: 99999999999999999999"),
+              Problem("patch", "99999999999999999999 is not a whole number"));
   EXPECT_THAT(OnlyProblem("kind: train"), Problem("kind", "train is not pretrain or ingest"));
-  EXPECT_THAT(OnlyProblem("optimizer: adam"), Problem("optimizer", "is a group of fields: optimizer.learning_rate, optimizer.beta1"));
+  EXPECT_THAT(OnlyProblem("optimizer: adam"),
+              Problem("optimizer", "is a group of fields: optimizer.learning_rate, optimizer.beta1"));
 }
 
 TEST(ParseSpec, AllProblemsAtOnceInTheOrderOfTheText) {
@@ -218,12 +222,15 @@ TEST(SpecFromCompleteJson, EveryFieldIsAskedFor) {
     // Renaming the field's key in JSON makes it both missing and unknown.
     std::string json = SpecToJson(JobSpec{});
     const std::size_t dot = field.path.find('.');
-    const std::string key = absl::StrCat("\"", dot == std::string::npos ? field.path : field.path.substr(dot + 1), "\":");
-    const std::size_t from = dot == std::string::npos ? 0 : json.find(absl::StrCat("\"", field.path.substr(0, dot), "\":{"));
+    const std::string key =
+        absl::StrCat("\"", dot == std::string::npos ? field.path : field.path.substr(dot + 1), "\":");
+    const std::size_t from =
+        dot == std::string::npos ? 0 : json.find(absl::StrCat("\"", field.path.substr(0, dot), "\":{"));
     json.insert(json.find(key, from == 0 ? 0 : from + dot) + 1, "zz");
     const absl::Status status = SpecFromCompleteJson(json).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field.path;
-    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(absl::StrCat(field.path, ": missing")), HasSubstr("unknown field")));
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(absl::StrCat(field.path, ": missing")), HasSubstr("unknown field")));
   }
 }
 

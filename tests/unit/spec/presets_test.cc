@@ -68,7 +68,8 @@ TEST(Presets, DemoRunsOnTwoCpuWorkers) {
 }
 
 TEST(Presets, AnUnknownNameListsThem) {
-  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("pretrain, reference-b, reference-xl, demo")));
+  EXPECT_THAT(PresetText("fast"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("pretrain, reference-b, reference-xl, demo")));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ TEST(LightUNet, ParametersAreThoseOfTheReference) {
 
 // F(4 (1 + 2/8 + 4/64 + 8/512) + 2 * 16/4096) outputs per voxel, and one of the last convolution.
 TEST(LightUNet, ActivationsCountEveryConvolution) {
-  EXPECT_EQ(LightUNetActivations(32, 128), std::int64_t{128} * 128 * 128 * (1 + 32 * 4) + 4 * (64 * 64 * 64 * 64LL + 32 * 32 * 32 * 128LL + 16 * 16 * 16 * 256LL) +
+  EXPECT_EQ(LightUNetActivations(32, 128), std::int64_t{128} * 128 * 128 * (1 + 32 * 4) +
+                                               4 * (64 * 64 * 64 * 64LL + 32 * 32 * 32 * 128LL + 16 * 16 * 16 * 256LL) +
                                                2 * 8 * 8 * 8 * 512LL);
 }
 

@@ -57,45 +57,62 @@ TEST(ValidateSpec, AllProblemsAtOnceInTheOrderOfTheTable) {
     spec.pretrain.workers = 0;
     spec.pretrain.device = "tpu";
   });
-  EXPECT_THAT(problems, ElementsAre(Problem("name", "\"Night Run\" is no job name"), Problem("priority", "101 is not a whole number from 0 to 100"),
-                                    Problem("patch", "100 is not a multiple of 16"), Problem("mask.ratio", "1.0 is not a number above 0, below 1"),
-                                    Problem("workers", "0 is not a whole number from 1"), Problem("device", "\"tpu\" is not auto, cpu or gpu")));
+  EXPECT_THAT(problems, ElementsAre(Problem("name", "\"Night Run\" is no job name"),
+                                    Problem("priority", "101 is not a whole number from 0 to 100"),
+                                    Problem("patch", "100 is not a multiple of 16"),
+                                    Problem("mask.ratio", "1.0 is not a number above 0, below 1"),
+                                    Problem("workers", "0 is not a whole number from 1"),
+                                    Problem("device", "\"tpu\" is not auto, cpu or gpu")));
 }
 
 TEST(ValidateSpec, Names) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.name = std::string(63, 'a'); }), IsEmpty());
-  EXPECT_THAT(After([](JobSpec& spec) { spec.name = std::string(64, 'a'); }), ElementsAre(Problem("name", "at most 63")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.name = std::string(64, 'a'); }),
+              ElementsAre(Problem("name", "at most 63")));
   for (const std::string name : {"Brains", "-brains", "a_b", "a b", "", "../x"}) {
-    EXPECT_THAT(After([&](JobSpec& spec) { spec.pretrain.dataset.name = name; }), ElementsAre(Problem("dataset.name", ""))) << name;
+    EXPECT_THAT(After([&](JobSpec& spec) { spec.pretrain.dataset.name = name; }),
+                ElementsAre(Problem("dataset.name", "")))
+        << name;
   }
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.dataset.name = "0-a"; }), IsEmpty());
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.dataset.digest = "abc"; }), ElementsAre(Problem("dataset.digest", "64 hexadecimal")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.dataset.digest = "abc"; }),
+              ElementsAre(Problem("dataset.digest", "64 hexadecimal")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.name = "\xff"; }), ElementsAre(Problem("name", "no job name")));
 }
 
 TEST(ValidateSpec, Network) {
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "unet"; }), ElementsAre(Problem("network.filters", "is required")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "unet"; }),
+              ElementsAre(Problem("network.filters", "is required")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet", 8}; }), IsEmpty());
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet_b", 32}; }), IsEmpty());
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet_b", 64}; }),
+  EXPECT_THAT(After([](JobSpec& spec) {
+                spec.pretrain.network = {"unet_b", 64};
+              }),
               ElementsAre(Problem("network.filters", "64 does not fit network unet_b, which has 32")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "vit"; }),
               ElementsAre(Problem("network.name", "\"vit\" is not unet_b, unet_xl or unet")));
 }
 
 TEST(ValidateSpec, PatchAndMask) {
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 16; }), ElementsAre(Problem("patch", "16 is not a whole number from 32")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 16; }),
+              ElementsAre(Problem("patch", "16 is not a whole number from 32")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 160; }), IsEmpty());
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 5; }), ElementsAre(Problem("mask.token", "5 does not divide patch 128")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 0; }), ElementsAre(Problem("mask.token", "0 is not")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 128; }), ElementsAre(Problem("mask.ratio", "at least one")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.ratio = std::nan(""); }), ElementsAre(Problem("mask.ratio", "is not a number")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 5; }),
+              ElementsAre(Problem("mask.token", "5 does not divide patch 128")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 0; }),
+              ElementsAre(Problem("mask.token", "0 is not")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 128; }),
+              ElementsAre(Problem("mask.ratio", "at least one")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.ratio = std::nan(""); }),
+              ElementsAre(Problem("mask.ratio", "is not a number")));
 }
 
 TEST(ValidateSpec, Batches) {
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.workers = 17; }), ElementsAre(Problem("workers", "17 is more than global_batch 16")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.workers = 17; }),
+              ElementsAre(Problem("workers", "17 is more than global_batch 16")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.workers = 16; }), IsEmpty());
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.micro_batch = 32; }), ElementsAre(Problem("micro_batch", "32 is more than global_batch")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.micro_batch = 32; }),
+              ElementsAre(Problem("micro_batch", "32 is more than global_batch")));
 }
 
 TEST(ValidateSpec, Schedule) {
@@ -105,7 +122,8 @@ TEST(ValidateSpec, Schedule) {
                 spec.pretrain.schedule.warmup_steps = 11;
               }),
               ElementsAre(Problem("schedule.warmup_steps", "11 is more than schedule.steps 10")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.schedule.passes = 0; }), ElementsAre(Problem("schedule.passes", "above 0")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.schedule.passes = 0; }),
+              ElementsAre(Problem("schedule.passes", "above 0")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.optimizer.learning_rate = 0; }),
               ElementsAre(Problem("optimizer.learning_rate", "0.0 is not a number above 0, at most 10")));
 }
@@ -119,9 +137,12 @@ TEST(ValidateSpec, HalfPrecisionIsAllowedOnTheCpu) {
 }
 
 TEST(ValidateSpec, Ingest) {
-  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.from = "data/x"; }, ValidIngest()), ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "zscore"; }, ValidIngest()), ElementsAre(Problem("contract", "\"zscore\" is not amaes")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()), ElementsAre(Problem("memory_limit_mib", "from 64")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.from = "data/x"; }, ValidIngest()),
+              ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "zscore"; }, ValidIngest()),
+              ElementsAre(Problem("contract", "\"zscore\" is not amaes")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()),
+              ElementsAre(Problem("memory_limit_mib", "from 64")));
   // The other kind's fields are not looked at.
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 1; }, ValidIngest()), IsEmpty());
 }

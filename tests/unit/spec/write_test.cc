@@ -19,14 +19,15 @@ using ::testing::StartsWith;
 TEST(SpecToJson, IsCanonical) {
   JobSpec spec;
   spec.pretrain.dataset.name = "brains";
-  EXPECT_EQ(SpecToJson(spec),
-            R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":""},)"
-            R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
-            R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
-            R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
-            R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
-            R"("seed":1,"checkpoint":{"every_steps":500,"keep":3},"validation":{"every_steps":500,"crops":8},)"
-            R"("loader":{"threads":1,"prefetch":4,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
+  EXPECT_EQ(
+      SpecToJson(spec),
+      R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":""},)"
+      R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
+      R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
+      R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
+      R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
+      R"("seed":1,"checkpoint":{"every_steps":500,"keep":3},"validation":{"every_steps":500,"crops":8},)"
+      R"("loader":{"threads":1,"prefetch":4,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
   JobSpec ingest;
   ingest.kind = JobKind::kIngest;
   EXPECT_EQ(SpecToJson(ingest),
@@ -52,8 +53,9 @@ TEST(SpecToYaml, ReadsBackToTheSameSpec) {
 }
 
 TEST(SpecToYaml, IsPleasantToRead) {
-  EXPECT_THAT(SpecToYaml(JobSpec{}), AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\ndataset:\n  name: \"\"\n  version: 0\n"),
-                                           HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
+  EXPECT_THAT(SpecToYaml(JobSpec{}),
+              AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\ndataset:\n  name: \"\"\n  version: 0\n"),
+                    HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
 }
 
 // Every field can be set through its path and comes back in JSON.
@@ -88,7 +90,8 @@ TEST(DescribeSpecFields, OneLinePerField) {
   const std::string text = DescribeSpecFields();
   const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
   EXPECT_EQ(lines.size(), SpecFields().size() + 1);
-  EXPECT_THAT(text, AllOf(HasSubstr("optimizer.learning_rate"), HasSubstr("0.0001"), HasSubstr("a number above 0, at most 10")));
+  EXPECT_THAT(text, AllOf(HasSubstr("optimizer.learning_rate"), HasSubstr("0.0001"),
+                          HasSubstr("a number above 0, at most 10")));
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+// amaes.v1.JobService on the engine.
+#pragma once
+
+#include "proto/amaes/v1/jobs.grpc.pb.h"
+#include "services/coordinator/catalogue_cache.h"
+#include "services/coordinator/engine.h"
+
+namespace amaes {
+
+class JobServiceImpl final : public v1::JobService::Service {
+ public:
+  JobServiceImpl(Engine& engine, CatalogueCache& catalogues) : engine_(engine), catalogues_(catalogues) {}
+
+  grpc::Status CreateJob(grpc::ServerContext*, const v1::CreateJobRequest* request, v1::CreateJobResponse* out) override;
+  grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest* request, v1::Job* out) override;
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request, v1::ListJobsResponse* out) override;
+  grpc::Status WatchJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
+                        grpc::ServerWriter<v1::Job>* writer) override;
+  grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request, v1::Job* out) override;
+  grpc::Status GetShardPlan(grpc::ServerContext*, const v1::GetShardPlanRequest* request, v1::ShardPlan* out) override;
+  grpc::Status ListJobEvents(grpc::ServerContext*, const v1::ListJobEventsRequest* request,
+                             v1::ListJobEventsResponse* out) override;
+
+ private:
+  v1::Job Show(const JobView& view);
+  absl::Status List(const v1::ListJobsRequest& request, v1::ListJobsResponse* out);
+  absl::Status Plan(const v1::GetShardPlanRequest& request, v1::ShardPlan* out);
+  absl::Status ListEvents(const v1::ListJobEventsRequest& request, v1::ListJobEventsResponse* out);
+
+  Engine& engine_;
+  CatalogueCache& catalogues_;
+};
+
+}  // namespace amaes

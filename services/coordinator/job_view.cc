@@ -1,0 +1,103 @@
+#include "services/coordinator/job_view.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "libs/rpc/convert.h"
+
+namespace amaes {
+namespace {
+
+v1::TrainingProgress TrainingOf(const JobView& view) {
+  const JobProgress& in = view.progress;
+  v1::TrainingProgress out;
+  out.set_step(in.training.step);
+  out.set_total_steps(view.spec.pretrain.schedule.steps);
+  out.set_loss_masked(in.training.loss_masked);
+  out.set_loss_visible(in.training.loss_visible);
+  out.set_masked_r2(in.training.masked_r2);
+  out.set_learning_rate(in.training.learning_rate);
+  out.set_samples_per_second(in.training.samples_per_second);
+  out.set_data_wait_ratio(in.training.data_wait_ratio);
+  out.set_step_seconds(in.training.step_seconds);
+  out.set_eta_seconds(TrainingEta(view));
+  out.set_checkpoint_step(in.checkpoint_step);
+  if (IsTimestamp(in.checkpoint_time)) *out.mutable_checkpoint_time() = ToTimestamp(in.checkpoint_time);
+  for (const ValidationResult& validation : in.validations) {
+    v1::Validation* added = out.add_validations();
+    added->set_step(validation.step);
+    added->set_split(validation.split);
+    added->set_loss_masked(validation.loss_masked);
+    added->set_loss_visible(validation.loss_visible);
+    added->set_masked_r2(validation.masked_r2);
+    added->set_loss_visible_mean(validation.loss_visible_mean);
+  }
+  if (IsTimestamp(in.updated)) *out.mutable_update_time() = ToTimestamp(in.updated);
+  out.set_phase(in.phase);
+  out.set_peak_memory_bytes(in.training.peak_memory_bytes);
+  return out;
+}
+
+v1::IngestProgress IngestOf(const JobView& view) {
+  const IngestCount& in = view.progress.ingest;
+  v1::IngestProgress out;
+  out.set_files(in.files);
+  out.set_done(in.done);
+  out.set_volumes(in.volumes);
+  out.set_quarantined(in.quarantined);
+  out.set_duplicates(in.duplicates);
+  out.set_skipped(in.skipped);
+  out.set_voxels(in.voxels);
+  out.set_eta_seconds(IngestEta(view));
+  return out;
+}
+
+}  // namespace
+
+double TrainingEta(const JobView& view) {
+  const double left = static_cast<double>(view.spec.pretrain.schedule.steps - view.progress.training.step);
+  const double eta = left * view.progress.training.step_seconds;
+  return view.record.state == JobState::kRunning && std::isfinite(eta) ? std::max(eta, 0.0) : 0;
+}
+
+double IngestEta(const JobView& view) {
+  const JobProgress& progress = view.progress;
+  if (view.record.state != JobState::kRunning || progress.ingest.done <= 0 || !IsTimestamp(progress.ingest_started)) return 0;
+  const double seconds = absl::ToDoubleSeconds(progress.updated - progress.ingest_started);
+  return seconds / static_cast<double>(progress.ingest.done) *
+         static_cast<double>(std::max<std::int64_t>(0, progress.ingest.files - progress.ingest.done));
+}
+
+double ShareDone(const JobView& view) {
+  if (view.record.state == JobState::kSucceeded) return 1;
+  const bool pretrain = view.spec.kind == JobKind::kPretrain;
+  const double done = static_cast<double>(pretrain ? view.progress.training.step : view.progress.ingest.done);
+  const double all = static_cast<double>(pretrain ? view.spec.pretrain.schedule.steps : view.progress.ingest.files);
+  return all > 0 ? std::clamp(done / all, 0.0, 1.0) : 0;
+}
+
+v1::Job ToProto(const JobView& view, const std::filesystem::path& folder) {
+  const JobRecord& record = view.record;
+  v1::Job out;
+  out.set_id(record.id.value);
+  *out.mutable_spec() = ToProto(view.spec);
+  out.set_state(ToProto(record.state));
+  out.set_reason(record.reason);
+  out.set_message(record.message);
+  out.set_attempt(record.attempt);
+  out.set_restarts(static_cast<std::int32_t>(record.budget.restarts));
+  if (IsTimestamp(record.created)) *out.mutable_create_time() = ToTimestamp(record.created);
+  if (IsTimestamp(record.started)) *out.mutable_start_time() = ToTimestamp(record.started);
+  if (IsTimestamp(record.ended)) *out.mutable_end_time() = ToTimestamp(record.ended);
+  if (view.spec.kind == JobKind::kPretrain) {
+    *out.mutable_training() = TrainingOf(view);
+  } else {
+    *out.mutable_ingest() = IngestOf(view);
+  }
+  *out.mutable_estimate() = ToProto(EstimateSpec(view.spec));
+  out.set_dataset_version(record.dataset);
+  out.set_folder(folder.string());
+  return out;
+}
+
+}  // namespace amaes
