@@ -38,6 +38,6 @@ foreach(module IN LISTS modules)
   file(RPATH_SET FILE "${module}" NEW_RPATH "$ORIGIN")
 endforeach()
 CMAKE
-cmake -DROOT="$work/$name" -P "$work/rpath.cmake"
+cmake -DROOT="$work/$name" -P "$work/rpath.cmake" >/dev/null
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -czf "$target/$name.tar.gz" "$name"
 echo "package: $target/$name.tar.gz, $(du -h "$target/$name.tar.gz" | cut -f1), needs $(wc -l <"$work/$name/DEPENDS") Debian packages (DEPENDS)"

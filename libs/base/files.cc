@@ -88,7 +88,9 @@ absl::Status WriteAtomic(const std::filesystem::path& path, absl::string_view co
       return status;
     }
   }
-  return Rename(temporary, path);
+  const absl::Status renamed = Rename(temporary, path);
+  if (!renamed.ok()) unlink(temporary.c_str());
+  return renamed;
 }
 
 absl::Status Sync(const std::filesystem::path& path) {

@@ -2,9 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
-#include "absl/strings/str_replace.h"
+#include "absl/strings/escaping.h"
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 
@@ -26,10 +27,12 @@ Severity Threshold() {
   return threshold;
 }
 
-// Quoted when it holds a space or a quote; a newline never splits a log line.
+// Quoted when it holds a space, a quote or a control character: no value splits a log line or moves a terminal's cursor.
 std::string Quoted(const std::string& value) {
-  if (!value.empty() && value.find_first_of(" \"\n=") == std::string::npos) return value;
-  return absl::StrCat("\"", absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}), "\"");
+  const bool plain = std::none_of(value.begin(), value.end(), [](unsigned char c) {
+    return c <= ' ' || c == '"' || c == '=' || c == 0x7F;
+  });
+  return plain && !value.empty() ? value : absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "libs/base/clock.h"
 #include "libs/base/files.h"
 
 extern char** environ;
@@ -60,6 +62,8 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
     const rlimit limit{options.memory_limit, options.memory_limit};
     setrlimit(RLIMIT_AS, &limit);
   }
+  // Everything closes at exec, except the standard three and the copies that dup2 makes now.
+  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   for (std::size_t i = 0; i < duplicates.size(); ++i) dup2(duplicates[i], options.descriptors[i].second);
   execve(argv[0], argv, envp);
   const int error = errno;
@@ -81,13 +85,15 @@ absl::StatusOr<Subprocess> Subprocess::Start(const SubprocessOptions& options) {
   int error_pipe[2];
   if (pipe2(error_pipe, O_CLOEXEC) != 0) return files::ErrnoStatus(errno, "cannot make a pipe for", arguments[0]);
   // High copies first, so that no dup2 in the child overwrites a descriptor that is still needed.
+  const int error_writer = fcntl(error_pipe[1], F_DUPFD_CLOEXEC, 200);
+  close(error_pipe[1]);
   std::vector<int> duplicates;
   for (const auto& [ours, theirs] : options.descriptors) duplicates.push_back(fcntl(ours, F_DUPFD_CLOEXEC, 200));
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) RunChild(options, duplicates, parent, error_pipe[1], argv.data(), envp.data());
+  if (pid == 0) RunChild(options, duplicates, parent, error_writer, argv.data(), envp.data());
   const int fork_error = errno;
-  close(error_pipe[1]);
+  close(error_writer);
   for (int fd : duplicates) close(fd);
   if (pid < 0) {
     close(error_pipe[0]);
@@ -146,8 +152,12 @@ void Subprocess::Signal(int signal_number) {
 absl::StatusOr<ExitStatus> Subprocess::Wait(absl::Duration timeout) {
   if (reaped_) return status_;
   pollfd descriptor{pidfd_, POLLIN, 0};
-  const std::int64_t milliseconds = std::clamp<std::int64_t>(absl::ToInt64Milliseconds(timeout), 0, INT_MAX);
-  const int ready = poll(&descriptor, 1, static_cast<int>(milliseconds));
+  const absl::Duration deadline = SystemClock().Monotonic() + timeout;
+  int ready = 0;
+  do {  // again after a signal handler ran
+    const absl::Duration left = absl::Ceil(deadline - SystemClock().Monotonic(), absl::Milliseconds(1));
+    ready = poll(&descriptor, 1, static_cast<int>(std::clamp<std::int64_t>(absl::ToInt64Milliseconds(left), 0, INT_MAX)));
+  } while (ready < 0 && errno == EINTR);
   if (ready <= 0) return absl::DeadlineExceededError(absl::StrCat("process ", pid_, " still runs"));
   int raw = 0;
   if (waitpid(pid_, &raw, 0) != pid_) return absl::UnavailableError(absl::StrCat("cannot wait for ", pid_));

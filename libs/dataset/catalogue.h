@@ -64,7 +64,7 @@ absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVers
 absl::StatusOr<DatasetVersion> ReadVersion(const std::filesystem::path& folder);
 absl::StatusOr<IngestReport> ReadReport(const std::filesystem::path& folder);
 
-// volumes/ab/abcdef….b2nd below the volume store. Beside it an ingest keeps abcdef….json, by which it finds the volume again.
+// volumes/ab/abcdef….b2nd below the volume store. Beside it an ingest keeps abcdef….json, by which it is found again.
 std::filesystem::path VolumePath(const std::filesystem::path& volumes, const std::string& volume);
 
 }  // namespace amaes

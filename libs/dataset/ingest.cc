@@ -80,8 +80,8 @@ class Ingest {
   // Changes with the file and with the contract, so that a record speaks of exactly what a new read would find.
   std::filesystem::path RecordPath(const ScanFile& file) const {
     const std::filesystem::path path = options_.from / file.source;
-    const std::string key = absl::StrCat("amaes-ingest-file/1\n", file.source, "\n", Stamp(path), "\n", Stamp(DataHalf(path)),
-                                         "\n", ContractJson(options_.contract));
+    const std::string key = absl::StrCat("amaes-ingest-file/1\n", file.source, "\n", Stamp(path), "\n",
+                                         Stamp(DataHalf(path)), "\n", ContractJson(options_.contract));
     return Records() / absl::StrCat(Sha256Hex(key), ".json");
   }
 
@@ -116,9 +116,12 @@ class Ingest {
 
   void Count(const ReadAnswer& answer) {
     ++progress_.done;
-    if (answer.outcome != ReadAnswer::Outcome::kVolume) ++progress_.quarantined;
-    else if (!seen_.insert(answer.entry.voxel_digest).second) ++progress_.duplicates;
-    else ++progress_.volumes;
+    if (answer.outcome != ReadAnswer::Outcome::kVolume)
+      ++progress_.quarantined;
+    else if (!seen_.insert(answer.entry.voxel_digest).second)
+      ++progress_.duplicates;
+    else
+      ++progress_.volumes;
   }
 
   absl::Status Report() {
@@ -143,9 +146,8 @@ class Ingest {
     const std::int64_t index = waiting_.back();
     waiting_.pop_back();
     const ReadRequest request{index, options_.from / list_.files[index].source, options_.volumes, options_.contract};
-    absl::StatusOr<ReaderProcess> reader =
-        ReaderProcess::Start(options_.child_command, request, {options_.memory_limit_bytes, options_.time_limit},
-                             clock_.Monotonic());
+    absl::StatusOr<ReaderProcess> reader = ReaderProcess::Start(
+        options_.child_command, request, {options_.memory_limit_bytes, options_.time_limit}, clock_.Monotonic());
     if (!reader.ok()) return Annotate(reader.status(), "cannot start a reader");
     readers_.push_back(std::make_unique<ReaderProcess>(*std::move(reader)));
     return absl::OkStatus();
@@ -171,9 +173,12 @@ class Ingest {
     for (std::size_t i = 0; i < readers_.size(); ++i) {
       ReaderProcess& reader = *readers_[i];
       if (descriptors[2 * i].revents != 0) reader.Drain();
-      if (descriptors[2 * i + 1].revents != 0) ended.emplace_back(reader.index(), reader.Finish());
-      else if (now >= reader.deadline()) ended.emplace_back(reader.index(), reader.FinishLate());
-      else running.push_back(std::move(readers_[i]));
+      if (descriptors[2 * i + 1].revents != 0)
+        ended.emplace_back(reader.index(), reader.Finish());
+      else if (now >= reader.deadline())
+        ended.emplace_back(reader.index(), reader.FinishLate());
+      else
+        running.push_back(std::move(readers_[i]));
     }
     readers_ = std::move(running);
     for (auto& [index, answer] : ended) AMAES_RETURN_IF_ERROR(Take(index, std::move(answer)));
@@ -200,16 +205,19 @@ class Ingest {
     result.version.contract = options_.contract;
     result.report = Summarise(list_, answers_, result.version);
     if (result.report.volumes == 0) {
-      return absl::FailedPreconditionError(absl::StrCat("no volume could be read: ", FrequentReasons(result.report, 3)));
+      return absl::FailedPreconditionError(
+          absl::StrCat("no volume could be read: ", FrequentReasons(result.report, 3)));
     }
     FinishVersion(result.version, previous);
     AMAES_RETURN_IF_ERROR(WriteVersion(options_.staging, result.version, result.report));
     std::error_code ignored;  // records that stay behind only take space
     std::filesystem::remove_all(Records(), ignored);
-    LogInfo("ingest", "finished", {{"files", result.report.files}, {"volumes", result.report.volumes},
-                                   {"duplicates", result.report.duplicates.size()},
-                                   {"quarantined", result.report.quarantined.size()},
-                                   {"skipped", result.report.skipped.size()}});
+    LogInfo("ingest", "finished",
+            {{"files", result.report.files},
+             {"volumes", result.report.volumes},
+             {"duplicates", result.report.duplicates.size()},
+             {"quarantined", result.report.quarantined.size()},
+             {"skipped", result.report.skipped.size()}});
     return result;
   }
 
@@ -220,7 +228,7 @@ class Ingest {
   std::vector<ReadAnswer> answers_;    // one per file
   std::vector<std::int64_t> waiting_;  // files to read, the next one last
   std::vector<std::unique_ptr<ReaderProcess>> readers_;
-  std::set<std::string> seen_;         // voxel digests
+  std::set<std::string> seen_;  // voxel digests
   IngestProgress progress_;
   absl::Duration reported_;
 };

@@ -40,11 +40,13 @@ struct IngestResult {
   IngestReport report;
 };
 
-// Blocks until all files are done. `on_progress` is called from this thread at the start, after every file and about once a
-// second; returning false stops: the children are killed and the result is Cancelled. Call from a thread that lives on: a
-// child dies with the thread that started it. Log lines and messages of the status name no scan; the report does.
-// Files that were read by an earlier call with the same staging folder are not read again, unless their size or time changed.
-//   - NotFound, InvalidArgument: of the layout.   - FailedPrecondition: no volume could be read (lists the first reasons).
+// Blocks until all files are done. `on_progress` is called from this thread at the start, after every file and about
+// once a second; returning false stops: the children are killed and the result is Cancelled. Call from a thread that
+// lives on: a child dies with the thread that started it. Log lines and messages of the status name no scan; the report
+// does. Files that were read by an earlier call with the same staging folder are not read again, unless their size or
+// time changed.
+//   - NotFound, InvalidArgument: of the layout.
+//   - FailedPrecondition: no volume could be read (lists the most frequent reasons).
 //   - ResourceExhausted: disk full, or no process can be started.   - Unavailable: the store cannot be written.
 //   - Cancelled: stopped.   - DataLoss: `previous` is damaged.
 absl::StatusOr<IngestResult> RunIngest(const IngestOptions& options, Clock& clock,

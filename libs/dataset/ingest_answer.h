@@ -1,5 +1,5 @@
-// What parent and child of an ingest say to each other: one JSON line each way. The parent keeps final answers as records, by
-// which a later run finds what is done.
+// What parent and child of an ingest say to each other: one JSON line each way. The parent keeps final answers as
+// records, by which a later run finds what is done.
 #pragma once
 
 #include <cstdint>

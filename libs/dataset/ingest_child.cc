@@ -106,7 +106,8 @@ Ending Store(const ReadRequest& request, const Volume& volume, CatalogueEntry& e
 Ending Process(const ReadRequest& request, ReadAnswer& answer) {
   absl::StatusOr<NiftiVolume> scan = ReadNifti(request.path);
   if (absl::IsResourceExhausted(scan.status())) return {Outcome::kMemory, scan.status()};
-  if (absl::IsInvalidArgument(scan.status()) || absl::IsNotFound(scan.status())) return {Outcome::kRefused, scan.status()};
+  if (absl::IsInvalidArgument(scan.status()) || absl::IsNotFound(scan.status()))
+    return {Outcome::kRefused, scan.status()};
   if (!scan.ok()) return {Outcome::kFailed, scan.status()};
   CatalogueEntry& entry = answer.entry;
   entry.voxel_digest = VoxelDigest(scan->volume);
@@ -129,9 +130,9 @@ ReadAnswer Answer(const ReadRequest& request) {
     const Ending ending = Process(request, answer);
     answer.outcome = ending.status.ok() ? Outcome::kVolume : ending.outcome;
     answer.code = ending.status.code();
-    answer.reason = absl::StrReplaceAll(ending.status.message(),
-                                        {{request.path.string(), "the file"},
-                                         {absl::StrCat(request.path.parent_path().string(), "/"), ""}});
+    answer.reason = absl::StrReplaceAll(
+        ending.status.message(),
+        {{request.path.string(), "the file"}, {absl::StrCat(request.path.parent_path().string(), "/"), ""}});
   } catch (const std::bad_alloc&) {
     answer.outcome = Outcome::kMemory;
   } catch (const std::exception& error) {

@@ -20,7 +20,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "ledgers are little-endian");
 
-// Header: magic, format version, bytes per record. Record: position, volume, flags (bit 0: skipped), CRC-32C of the rest.
+// Header: magic, format version, bytes per record. Record: position, volume, flags (bit 0: skipped), CRC-32C of the
+// rest.
 constexpr char kMagic[] = "AMAESLDG";
 constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::int64_t kHeaderBytes = 16;
@@ -42,8 +43,8 @@ absl::Status CheckHeader(const std::string& content, const std::filesystem::path
   std::uint32_t numbers[2];
   std::memcpy(numbers, content.data() + 8, sizeof(numbers));
   if (numbers[0] > kFormatVersion) {
-    return absl::DataLossError(absl::StrCat(path.string(), " has ledger format ", numbers[0], "; this program reads up to ",
-                                            kFormatVersion, ": use a newer one"));
+    return absl::DataLossError(absl::StrCat(path.string(), " has ledger format ", numbers[0],
+                                            "; this program reads up to ", kFormatVersion, ": use a newer one"));
   }
   if (numbers[0] == 0 || numbers[1] != kRecordBytes) {
     return absl::DataLossError(absl::StrCat(path.string(), ": damaged ledger header"));
@@ -113,7 +114,8 @@ absl::Status CheckLength(const std::filesystem::path& path, std::int64_t bytes, 
                                             ": ledger records are lost"));
   }
   if (length < kHeaderBytes || (length - kHeaderBytes) % kRecordBytes != 0) {
-    return absl::DataLossError(absl::StrCat(path.string(), ": ", length, " bytes are no whole number of ledger records"));
+    return absl::DataLossError(
+        absl::StrCat(path.string(), ": ", length, " bytes are no whole number of ledger records"));
   }
   return absl::OkStatus();
 }
@@ -132,10 +134,12 @@ absl::Status CheckContinuation(int fd, const std::filesystem::path& path, std::i
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::filesystem::path& path, std::int64_t length) {
+absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::filesystem::path& path,
+                                                                 std::int64_t length) {
   const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | (length == 0 ? O_CREAT : 0), 0644);
   if (fd < 0 && errno == ENOENT && length != 0) {
-    return absl::DataLossError(absl::StrCat(path.string(), " is missing, but the checkpoint says that it has ", length, " bytes"));
+    return absl::DataLossError(
+        absl::StrCat(path.string(), " is missing, but the checkpoint says that it has ", length, " bytes"));
   }
   if (fd < 0) return files::ErrnoStatus(errno, "cannot open", path);
   auto writer = std::make_unique<FileLedgerWriter>(path, fd, length);
@@ -161,7 +165,8 @@ absl::StatusOr<std::vector<LedgerRecord>> ReadLedger(const std::filesystem::path
       continue;
     }
     if (length < 0 && at + 2 * kRecordBytes > bytes) break;
-    return absl::DataLossError(absl::StrCat(path.string(), ": record ", records.size(), " at byte ", at, " is damaged"));
+    return absl::DataLossError(
+        absl::StrCat(path.string(), ": record ", records.size(), " at byte ", at, " is damaged"));
   }
   return records;
 }

@@ -30,8 +30,8 @@ class LedgerWriter {
   virtual absl::StatusOr<std::int64_t> Flush() = 0;
 };
 
-// The records in the first `length` bytes, as a manifest states them: each has to be whole. Without a length all records of
-// the file; a torn last one is dropped.
+// The records in the first `length` bytes, as a manifest states them: each has to be whole. Without a length all
+// records of the file; a torn last one is dropped.
 //   - DataLoss: not a ledger, a newer format, shorter than `length`, or a torn record.   Else as files::Read.
 absl::StatusOr<std::vector<LedgerRecord>> ReadLedger(const std::filesystem::path& path, std::int64_t length = -1);
 

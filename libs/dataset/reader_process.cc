@@ -70,9 +70,8 @@ absl::StatusOr<ReaderProcess> ReaderProcess::Start(const std::vector<std::string
   if (nowhere.get() < 0) return files::ErrnoStatus(errno, "cannot open", "/dev/null");
   SubprocessOptions options;
   options.arguments = command;
-  options.descriptors = {{request_end.get(), STDIN_FILENO},
-                         {child_output.get(), STDOUT_FILENO},
-                         {nowhere.get(), STDERR_FILENO}};
+  options.descriptors = {
+      {request_end.get(), STDIN_FILENO}, {child_output.get(), STDOUT_FILENO}, {nowhere.get(), STDERR_FILENO}};
   options.memory_limit = kLimitMemory ? limits.memory_bytes : 0;
   AMAES_ASSIGN_OR_RETURN(Subprocess process, Subprocess::Start(options));
   return ReaderProcess(std::move(process), output.Release(), request.index, limits, now);

@@ -19,16 +19,16 @@ std::uint64_t Key(std::uint64_t seed, const std::string& dataset_digest) {
   return key;
 }
 
-// A balanced Feistel network: a permutation of [0, 4^half_bits). The round number shares a counter word with the purpose,
-// so that no block is one of a RandomStream with another purpose.
+// A balanced Feistel network: a permutation of [0, 4^half_bits). The round number shares a counter word with the
+// purpose, so that no block is one of a RandomStream with another purpose.
 std::uint64_t Permute(std::uint64_t value, std::uint64_t key, std::uint64_t pass, int half_bits) {
   const std::uint64_t mask = (std::uint64_t{1} << half_bits) - 1;
   std::uint64_t left = value >> half_bits, right = value & mask;
   for (std::uint32_t round = 0; round < kRounds; ++round) {
-    const auto block = Philox4x32({static_cast<std::uint32_t>(right),
-                                   static_cast<std::uint32_t>(Purpose::kPassOrder) | (round << 16),
-                                   static_cast<std::uint32_t>(pass), static_cast<std::uint32_t>(pass >> 32)},
-                                  {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
+    const auto block =
+        Philox4x32({static_cast<std::uint32_t>(right), static_cast<std::uint32_t>(Purpose::kPassOrder) | (round << 16),
+                    static_cast<std::uint32_t>(pass), static_cast<std::uint32_t>(pass >> 32)},
+                   {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
     const std::uint64_t next = left ^ (block[0] & mask);
     left = right;
     right = next;
@@ -48,7 +48,8 @@ std::int64_t SampleStream::VolumeAt(std::int64_t position) const {
   AMAES_CHECK(position >= 0);
   const std::uint64_t pass = static_cast<std::uint64_t>(position / volumes_);
   std::uint64_t value = static_cast<std::uint64_t>(position % volumes_);
-  // Cycle walking: values beyond the volumes are permuted again. The domain is less than four times as large, so that takes four rounds in the mean at most.
+  // Cycle walking: values beyond the volumes are permuted again. From two volumes on the domain is less than four times
+  // as large, so that takes fewer than four rounds in the mean.
   do value = Permute(value, key_, pass, half_bits_);
   while (value >= static_cast<std::uint64_t>(volumes_));
   return static_cast<std::int64_t>(value);

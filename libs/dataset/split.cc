@@ -21,13 +21,16 @@ std::size_t HeldOutCount(std::size_t subjects) {
 
 }  // namespace
 
-std::set<std::string> HeldOutSubjects(const std::set<std::string>& subjects, const std::set<std::string>& already_held_out,
+std::set<std::string> HeldOutSubjects(const std::set<std::string>& subjects,
+                                      const std::set<std::string>& already_held_out,
                                       const std::set<std::string>& already_training) {
   std::set<std::string> held_out;
   std::vector<std::pair<std::string, std::string>> candidates;  // (hash, subject)
   for (const std::string& subject : subjects) {
-    if (already_held_out.contains(subject)) held_out.insert(subject);
-    else if (!already_training.contains(subject)) candidates.emplace_back(KeyedHash(subject), subject);
+    if (already_held_out.contains(subject))
+      held_out.insert(subject);
+    else if (!already_training.contains(subject))
+      candidates.emplace_back(KeyedHash(subject), subject);
   }
   std::sort(candidates.begin(), candidates.end());
   const std::size_t wanted = HeldOutCount(subjects.size());

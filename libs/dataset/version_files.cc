@@ -44,8 +44,9 @@ absl::Status ParseVersion(const std::string& text, DatasetVersion& version, Stat
     if (Field<std::string>(object, "format") != "amaes-dataset") return absl::DataLossError("not a dataset version");
     const int format = Field<int>(object, "format_version");
     if (format > kFormatVersion) {
-      return absl::DataLossError(absl::StrCat("dataset format ", format, " is newer than this program, which reads up to ",
-                                              kFormatVersion, ": use a newer one"));
+      return absl::DataLossError(absl::StrCat("dataset format ", format,
+                                              " is newer than this program, which reads up to ", kFormatVersion,
+                                              ": use a newer one"));
     }
     version.name = Field<std::string>(object, "name");
     version.version = Field<std::int64_t>(object, "version");
@@ -81,7 +82,8 @@ absl::StatusOr<std::string> ReadPart(const std::filesystem::path& path) {
 
 }  // namespace
 
-absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVersion& version, const IngestReport& report) {
+absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVersion& version,
+                          const IngestReport& report) {
   std::string lines;
   for (const CatalogueEntry& entry : version.entries) absl::StrAppend(&lines, EntryJson(entry), "\n");
   const std::string catalogue = CompressText(lines);
@@ -98,17 +100,19 @@ absl::StatusOr<DatasetVersion> ReadVersion(const std::filesystem::path& folder) 
   const std::filesystem::path path = folder / kCatalogueFile;
   AMAES_ASSIGN_OR_RETURN(const std::string catalogue, ReadPart(path));
   if (Sha256Hex(catalogue) != stated.catalogue_sha256) {
-    return absl::DataLossError(absl::StrCat(path.string(), " is damaged: its SHA-256 is not the one in ", kVersionFile));
+    return absl::DataLossError(
+        absl::StrCat(path.string(), " is damaged: its SHA-256 is not the one in ", kVersionFile));
   }
   const absl::StatusOr<std::string> text = DecompressText(catalogue);
   if (!text.ok()) return Annotate(text.status(), path.string());
   AMAES_RETURN_IF_ERROR(Annotate(ParseCatalogue(*text, version.entries), path.string()));
   if (static_cast<std::int64_t>(version.entries.size()) != stated.volumes) {
-    return absl::DataLossError(absl::StrCat(path.string(), " has ", version.entries.size(), " volumes instead of ",
-                                            stated.volumes));
+    return absl::DataLossError(
+        absl::StrCat(path.string(), " has ", version.entries.size(), " volumes instead of ", stated.volumes));
   }
   if (VersionDigest(version) != version.digest) {
-    return absl::DataLossError(absl::StrCat((folder / kVersionFile).string(), ": the digest does not fit the catalogue"));
+    return absl::DataLossError(
+        absl::StrCat((folder / kVersionFile).string(), ": the digest does not fit the catalogue"));
   }
   return version;
 }

@@ -33,7 +33,8 @@ absl::StatusOr<std::string> DecompressText(absl::string_view frame) {
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN) {
     return absl::DataLossError("not a zstd frame with a stated size");
   }
-  if (size > kMaxBytes) return absl::DataLossError(absl::StrCat("states ", size, " bytes, more than any catalogue has"));
+  if (size > kMaxBytes)
+    return absl::DataLossError(absl::StrCat("states ", size, " bytes, more than any catalogue has"));
   std::string text(size, '\0');
   const std::size_t got = ZSTD_decompress(text.data(), text.size(), frame.data(), frame.size());
   if (ZSTD_isError(got)) return absl::DataLossError(absl::StrCat("zstd: ", ZSTD_getErrorName(got)));

@@ -61,8 +61,8 @@ CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volum
   return Crop(Stream(seed, Purpose::kCrop, position), volume, patch);
 }
 
-std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, std::int64_t patch, std::int64_t token,
-                                        double ratio) {
+std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, std::int64_t patch,
+                                        std::int64_t token, double ratio) {
   return Mask(Stream(seed, Purpose::kMask, position), patch, token, ratio);
 }
 

@@ -55,8 +55,8 @@ class Loader {
   virtual std::int64_t bytes_read() const = 0;
 };
 
-// Fixed crops with fixed masks for validation: crop i is of the i-th volume of `split` (cycling). The same for every run
-// with the same seed, dataset and options. At most `count`; none when the split is empty.   Errors as Next.
+// Fixed crops with fixed masks for validation: crop i is of the i-th volume of `split` (cycling). The same for every
+// run with the same seed, dataset and options. At most `count`; none when the split is empty.   Errors as Next.
 absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
                                                    const LoaderOptions& options);
 

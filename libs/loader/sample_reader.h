@@ -21,7 +21,8 @@ class SampleReader {
   SampleReader(const LoaderOptions& options, std::size_t open_volumes)
       : skip_damaged_(options.skip_damaged), cache_(options.volumes, open_volumes) {}
 
-  // Fills sample.patch from sample.crop; under policy skip, damage sets sample.skipped instead.   Errors as Loader::Next.
+  // Fills sample.patch from sample.crop; under policy skip, damage sets sample.skipped instead.   Errors as
+  // Loader::Next.
   absl::Status Fill(const CatalogueEntry& entry, Sample& sample);
 
   std::int64_t bytes_read() { return cache_.bytes_read(); }

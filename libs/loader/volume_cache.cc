@@ -10,8 +10,8 @@ absl::StatusOr<VolumeCache::Handle> VolumeCache::Open(const CatalogueEntry& entr
   AMAES_ASSIGN_OR_RETURN(std::unique_ptr<StoredVolume> opened, StoredVolume::Open(path, entry.chunk_checksums));
   if (opened->shape() != entry.shape) {
     const auto text = [](const Shape3& s) { return absl::StrCat(s[0], "x", s[1], "x", s[2]); };
-    return absl::DataLossError(absl::StrCat("its shape is ", text(opened->shape()), ", the catalogue says ",
-                                            text(entry.shape)));
+    return absl::DataLossError(
+        absl::StrCat("its shape is ", text(opened->shape()), ", the catalogue says ", text(entry.shape)));
   }
   return Handle(opened.release(), [total = closed_bytes_](StoredVolume* volume) {
     *total += volume->bytes_read();

@@ -21,7 +21,9 @@ namespace amaes {
 class VolumeCache {
  public:
   VolumeCache(std::filesystem::path volumes, std::size_t capacity)
-      : volumes_(std::move(volumes)), capacity_(capacity), closed_bytes_(std::make_shared<std::atomic<std::int64_t>>(0)) {}
+      : volumes_(std::move(volumes)),
+        capacity_(capacity),
+        closed_bytes_(std::make_shared<std::atomic<std::int64_t>>(0)) {}
 
   // The volume stays usable for as long as it is held, even when it leaves the cache.
   //   - NotFound: not in the store.   - DataLoss: damaged, or another shape than the catalogue's.

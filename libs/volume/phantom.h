@@ -23,7 +23,7 @@ inline constexpr int kPhantomLabels = 7;
 struct Phantom {
   Volume labels;                     // whole numbers
   std::vector<std::string> contrasts;  // "T1w", "T2w", "FLAIR"
-  std::vector<Volume> images;        // one per contrast, same grid as labels; noise and a smooth bias field; background ~0
+  std::vector<Volume> images;        // one per contrast, grid of labels; noise, a smooth bias field, background 0
 };
 
 Phantom MakePhantom(int subject, const PhantomOptions& options);

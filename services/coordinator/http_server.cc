@@ -2,6 +2,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -45,8 +46,12 @@ class HttplibServer final : public HttpServer {
     const bool bound = port == 0 ? (port_ = server_.bind_to_any_port(host)) > 0 : server_.bind_to_port(host, port);
     if (!bound) return absl::UnavailableError(absl::StrCat("cannot listen on ", host, ":", port, ": is the port taken?"));
     if (port != 0) port_ = port;
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    server_.wait_until_ready();
+    thread_ = std::thread([this] {
+      server_.listen_after_bind();
+      ended_ = true;
+    });
+    // stop() does nothing before this.
+    while (!server_.is_running() && !ended_) std::this_thread::yield();
     return absl::OkStatus();
   }
 
@@ -56,6 +61,7 @@ class HttplibServer final : public HttpServer {
   const std::function<HttpReply(const std::string&)> handler_;
   httplib::Server server_;
   int port_ = 0;
+  std::atomic<bool> ended_ = false;
   std::thread thread_;
 };
 

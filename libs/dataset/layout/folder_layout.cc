@@ -1,14 +1,14 @@
-// Layout "folder": every .nii, .nii.gz and .hdr/.img pair at any depth. Names are read by these rules, in this order:
+// Layout "folder": every .nii, .nii.gz and .hdr/.img pair at any depth. Names are read by these rules, in this order.
 //
-//   subject   a folder "sub-X", "sub_X", "patient01", "subject 7"; else the part "sub-X" of the file name; else the file name
-//             up to the first modality or visit word ("oms-long-p01_study1_FLAIR" → "oms-long-p01"); else the whole name. If
-//             that leaves nothing that names a person ("T1w", "scan1"): the nearest folder that does ("p07/T1w" → "p07").
-//             In imagesTr, imagesTs and imagesVal a channel number at the end ("case_0001") is cut off first.
-//   session   "ses-X", "visit2", "study1", "timepoint-3" in the file name, else in the nearest folder, else none
-//   modality  the first known word of the file name (T1w, T2w, FLAIR, PDw, DWI, …), else of the nearest folder, else "unknown"
+// Subject: a folder "sub-X", "sub_X", "patient01", "subject 7"; else the part "sub-X" of the file name; else the file
+// name up to its first modality or visit word ("oms-long-p01_study1_FLAIR": "oms-long-p01"); else the whole name. If
+// that leaves nothing that names a person ("T1w", "scan1"): the nearest folder that does ("p07/T1w": "p07"). In
+// imagesTr, imagesTs and imagesVal a channel number at the end ("case_0001") is cut off first. Session: "ses-X",
+// "visit2", "study1", "timepoint-3" in the file name, else in the nearest folder, else none. Modality: the first known
+// word of the file name (T1w, T2w, FLAIR, PDw, DWI, …), else of the nearest folder, else "unknown".
 //
-// Not scans: other endings, hidden names, the .img of a pair, and labels by their name (mask, seg, lesion, prob, …) or by
-// their folder (labelsTr). Links are followed; a folder that is reached twice is read once.
+// Not scans: other endings, hidden names, the .img of a pair, and labels by their name (mask, seg, lesion, prob, …) or
+// by their folder (labelsTr). Links are followed; a folder that is reached twice is read once.
 #include "libs/dataset/layout/folder_layout.h"
 
 #include <sys/stat.h>
@@ -78,7 +78,9 @@ class Walk {
     return stat(folder.c_str(), &info) == 0 && visited_.emplace(info.st_dev, info.st_ino).second;
   }
 
-  void Skip(const fs::path& relative, std::string rule) { list_.skipped.emplace_back(relative.string(), std::move(rule)); }
+  void Skip(const fs::path& relative, std::string rule) {
+    list_.skipped.emplace_back(relative.string(), std::move(rule));
+  }
 
   void Visit(const fs::path& folder, const std::string& name, const std::set<std::string>& siblings) {
     const fs::path relative = folder / name;

@@ -18,15 +18,15 @@ using Names = std::pair<absl::string_view, absl::string_view>;
 
 // Lower-case word of a file name → modality.
 constexpr std::array kModalities = {
-    Names{"t1w", "T1w"},        Names{"t1", "T1w"},      Names{"mprage", "T1w"},    Names{"rage", "T1w"},
-    Names{"spgr", "T1w"},       Names{"t1gd", "T1w-Gd"}, Names{"t1wgd", "T1w-Gd"},  Names{"t1c", "T1w-Gd"},
-    Names{"t1ce", "T1w-Gd"},    Names{"gado", "T1w-Gd"}, Names{"gd", "T1w-Gd"},     Names{"t2w", "T2w"},
-    Names{"t2", "T2w"},         Names{"flair", "FLAIR"}, Names{"t2flair", "FLAIR"}, Names{"pdw", "PDw"},
-    Names{"pd", "PDw"},         Names{"dp", "PDw"},      Names{"dwi", "DWI"},       Names{"dti", "DWI"},
-    Names{"b0", "DWI"},         Names{"adc", "ADC"},     Names{"fa", "FA"},         Names{"swi", "SWI"},
-    Names{"gre", "T2starw"},    Names{"t2star", "T2starw"}, Names{"t2starw", "T2starw"}, Names{"bold", "BOLD"},
-    Names{"epi", "BOLD"},       Names{"fmri", "BOLD"},   Names{"asl", "ASL"},       Names{"tof", "MRA"},
-    Names{"mra", "MRA"},        Names{"angio", "MRA"},   Names{"ct", "CT"},         Names{"pet", "PET"},
+    Names{"t1w", "T1w"},     Names{"t1", "T1w"},         Names{"mprage", "T1w"},      Names{"rage", "T1w"},
+    Names{"spgr", "T1w"},    Names{"t1gd", "T1w-Gd"},    Names{"t1wgd", "T1w-Gd"},    Names{"t1c", "T1w-Gd"},
+    Names{"t1ce", "T1w-Gd"}, Names{"gado", "T1w-Gd"},    Names{"gd", "T1w-Gd"},       Names{"t2w", "T2w"},
+    Names{"t2", "T2w"},      Names{"flair", "FLAIR"},    Names{"t2flair", "FLAIR"},   Names{"pdw", "PDw"},
+    Names{"pd", "PDw"},      Names{"dp", "PDw"},         Names{"dwi", "DWI"},         Names{"dti", "DWI"},
+    Names{"b0", "DWI"},      Names{"adc", "ADC"},        Names{"fa", "FA"},           Names{"swi", "SWI"},
+    Names{"gre", "T2starw"}, Names{"t2star", "T2starw"}, Names{"t2starw", "T2starw"}, Names{"bold", "BOLD"},
+    Names{"epi", "BOLD"},    Names{"fmri", "BOLD"},      Names{"asl", "ASL"},         Names{"tof", "MRA"},
+    Names{"mra", "MRA"},     Names{"angio", "MRA"},      Names{"ct", "CT"},           Names{"pet", "PET"},
 };
 
 constexpr std::array<absl::string_view, 4> kAmbiguousWords = {"pd", "dp", "fa", "ct"};
@@ -35,16 +35,16 @@ constexpr std::array<absl::string_view, 8> kVisitWords = {"visit",     "study", 
                                                           "timepoint", "baseline", "followup", "tp"};
 
 // Words that name no subject: a file called only so is named by its folder.
-constexpr std::array<absl::string_view, 15> kGenericWords = {"scan", "image", "img",  "anat", "brain", "head", "vol", "volume",
-                                                             "mri",  "mr",    "orig", "raw",  "nu",    "norm", "rec"};
+constexpr std::array<absl::string_view, 15> kGenericWords = {
+    "scan", "image", "img", "anat", "brain", "head", "vol", "volume", "mri", "mr", "orig", "raw", "nu", "norm", "rec"};
 
 constexpr std::array<absl::string_view, 6> kSubjectWords = {"sub", "subj", "subject", "patient", "pat", "case"};
 
 constexpr std::array<absl::string_view, 32> kLabelWords = {
-    "lesion", "lesions", "tissue",  "tissues",       "label",       "labels", "labelmap",   "mask",
-    "masks",  "msk",     "seg",     "segs",          "segmentation", "dseg",  "probseg",    "aseg",
-    "aparc",  "prob",    "probs",   "probability",   "probmap",     "parc",   "parcellation", "parcels",
-    "tumour", "tumours", "tumor",   "tumors",        "roi",         "rois",   "groundtruth", "annotation"};
+    "lesion", "lesions", "tissue", "tissues",     "label",        "labels", "labelmap",     "mask",
+    "masks",  "msk",     "seg",    "segs",        "segmentation", "dseg",   "probseg",      "aseg",
+    "aparc",  "prob",    "probs",  "probability", "probmap",      "parc",   "parcellation", "parcels",
+    "tumour", "tumours", "tumor",  "tumors",      "roi",          "rois",   "groundtruth",  "annotation"};
 
 // BIDS entities whose values are free text and say nothing about what the file is.
 constexpr std::array<absl::string_view, 6> kFreeEntities = {"sub-", "ses-", "acq-", "task-", "run-", "dir-"};
@@ -93,7 +93,8 @@ absl::string_view ModalityAt(const std::vector<Word>& words, std::size_t i) {
   return {};
 }
 
-// The words' modality: the first known one; a FLAIR or a contrast agent that follows is more exact ("T2_FLAIR", "T1w-Gd").
+// The words' modality: the first known one; a FLAIR or a contrast agent that follows is more exact ("T2_FLAIR",
+// "T1w-Gd").
 std::string Modality(const std::vector<Word>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const absl::string_view first = ModalityAt(words, i);
@@ -154,7 +155,8 @@ bool NamesSomebody(const std::vector<Word>& words, std::size_t begin, std::size_
   return false;
 }
 
-// The name, after a visit that it begins with, up to its first modality or visit word or to its end; "" if that names nobody.
+// The name, after a visit that it begins with, up to its first modality or visit word or to its end; "" if that names
+// nobody.
 std::string SubjectPrefix(const std::string& stem, const std::vector<Word>& words) {
   const std::size_t begin = VisitLength(words, 0);
   std::size_t end = begin;

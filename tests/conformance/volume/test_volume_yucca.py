@@ -2,9 +2,9 @@
 import nibabel
 import numpy
 import pytest
-
-from conftest import scan_id, scans
 from yucca.functional.preprocessing import preprocess_case_for_training_without_label
+
+from volume_scans import scan_id, scans
 
 # Scans that the reference refuses: their axes are permuted, not only flipped.
 REFUSED_BY_REFERENCE = {"train/bisweb_T1w_defaced.nii.gz", "train/brainchop_T1w.nii.gz"}

@@ -54,7 +54,9 @@ DatasetVersion Version(int subjects) {
   return version;
 }
 
-IngestReport Report() { return {9, 4, {{"b", "a"}}, {{"c", "RGB voxels"}}, {{"d", "hidden"}, {"e\xff", "not a scan"}}}; }
+IngestReport Report() {
+  return {9, 4, {{"b", "a"}}, {{"c", "RGB voxels"}}, {{"d", "hidden"}, {"e\xff", "not a scan"}}};
+}
 
 TEST(Catalogue, LinesAreCanonicalAndReadBackExactly) {
   const CatalogueEntry entry = Entry(1, "sub-1");
@@ -96,7 +98,9 @@ TEST(Catalogue, DigestDependsOnContentNotOnOrder) {
   for (const auto& change : std::vector<std::function<void(DatasetVersion&)>>{
            [](DatasetVersion& v) { v.entries[0].subject = "x"; },
            [](DatasetVersion& v) { v.entries[0].voxel_digest = "x"; },
-           [](DatasetVersion& v) { v.entries[0].split = v.entries[0].split == Split::kTrain ? Split::kHeldOut : Split::kTrain; },
+           [](DatasetVersion& v) {
+             v.entries[0].split = v.entries[0].split == Split::kTrain ? Split::kHeldOut : Split::kTrain;
+           },
            [](DatasetVersion& v) { v.contract.spacing_mm = 2; }, [](DatasetVersion& v) { v.entries.pop_back(); }}) {
     DatasetVersion changed = version;
     change(changed);
@@ -167,7 +171,8 @@ TEST_F(VersionFilesTest, NoVersionIsNotFound) {
 
 TEST_F(VersionFilesTest, MissingCatalogueIsDataLoss) {
   std::filesystem::remove(folder_.path() / "catalogue.jsonl.zst");
-  EXPECT_THAT(ReadVersion(folder_.path()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("catalogue.jsonl.zst is missing")));
+  EXPECT_THAT(ReadVersion(folder_.path()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("catalogue.jsonl.zst is missing")));
 }
 
 TEST_F(VersionFilesTest, DamageSaysWhatAndWhere) {
@@ -175,9 +180,11 @@ TEST_F(VersionFilesTest, DamageSaysWhatAndWhere) {
   EXPECT_THAT(ReadVersion(folder_.path()),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("catalogue.jsonl.zst is damaged: its SHA-256")));
   Replace("version.json", [](std::string& content) { content.resize(content.size() / 2); });
-  EXPECT_THAT(ReadVersion(folder_.path()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("version.json: not a JSON")));
+  EXPECT_THAT(ReadVersion(folder_.path()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("version.json: not a JSON")));
   Replace("report.json", [](std::string& content) { content = "{}"; });
-  EXPECT_THAT(ReadReport(folder_.path()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("report.json: field 'files'")));
+  EXPECT_THAT(ReadReport(folder_.path()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("report.json: field 'files'")));
 }
 
 TEST_F(VersionFilesTest, DigestHasToFit) {
@@ -191,7 +198,8 @@ TEST_F(VersionFilesTest, NewerFormatIsRefusedByName) {
   Replace("version.json", [](std::string& content) {
     content = absl::StrReplaceAll(content, {{"\"format_version\": 1", "\"format_version\": 2"}});
   });
-  EXPECT_THAT(ReadVersion(folder_.path()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("dataset format 2 is newer")));
+  EXPECT_THAT(ReadVersion(folder_.path()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("dataset format 2 is newer")));
 }
 
 TEST(ZstdText, RoundTripAndDamage) {

@@ -46,9 +46,9 @@ TEST_F(IngestKillTest, KilledIngestGoesOnToTheSameVersion) {
   ASSERT_OK(files::WriteAtomic(from() / "broken.nii", "no scan"));
   ASSERT_EQ(RunHelper("undisturbed", "").exit_code, 0);
   const char* faults[] = {
-      "point=ingest_file,step=1,kill=self",      "point=ingest_file,step=4,kill=self",
-      "point=ingest_file,step=8,kill=self",      "point=ingest_read,step=0,kill=parent",
-      "point=ingest_stored,step=5,kill=parent",  "point=ingest_read,step=7,kill=parent",
+      "point=ingest_file,step=1,kill=self",     "point=ingest_file,step=4,kill=self",
+      "point=ingest_file,step=8,kill=self",     "point=ingest_read,step=0,kill=parent",
+      "point=ingest_stored,step=5,kill=parent", "point=ingest_read,step=7,kill=parent",
   };
   for (const char* fault : faults) {
     const std::string run(fault);

@@ -21,7 +21,8 @@ TEST_F(IngestMemoryTest, BombIsQuarantinedAndTheIngestGoesOn) {
   options.memory_limit_bytes = std::uint64_t{128} << 20;
   ASSERT_OK_AND_ASSIGN(const IngestResult result, Ingest(options));
   EXPECT_EQ(result.report.volumes, 2);
-  EXPECT_THAT(result.report.quarantined, ElementsAre(IngestReport::Item{"bomb.nii.gz", "reader used more than 128 MiB"}));
+  EXPECT_THAT(result.report.quarantined,
+              ElementsAre(IngestReport::Item{"bomb.nii.gz", "reader used more than 128 MiB"}));
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ TEST_F(IngestTest, WritesAVersionWhoseVolumesCanBeRead) {
   EXPECT_THAT(version.Indices(Split::kHeldOut), SizeIs(1));
   EXPECT_FALSE(std::filesystem::exists(staging() / "files"));
   for (const CatalogueEntry& entry : version.entries) {
-    ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(VolumePath(volumes(), entry.volume), entry.chunk_checksums));
+    ASSERT_OK_AND_ASSIGN(const auto stored,
+                         StoredVolume::Open(VolumePath(volumes(), entry.volume), entry.chunk_checksums));
     EXPECT_OK(stored->Verify());
     EXPECT_EQ(stored->shape(), entry.shape);
     EXPECT_EQ(entry.modality, "T1w");

@@ -109,8 +109,8 @@ class FolderLayoutTest : public ::testing::Test {
 };
 
 TEST_F(FolderLayoutTest, ListsScansAndSaysWhyTheRestIsNone) {
-  for (const char* path : {"sub-2/b_T1w.nii.gz", "sub-1/a_T1w.NII", "pair.hdr", "pair.img", "big.hdr.gz", "big.img.gz", "x.img",
-                           "README", "sub-1/notes.json", ".cache/c.nii", "sub-1/lesion.nii"}) {
+  for (const char* path : {"sub-2/b_T1w.nii.gz", "sub-1/a_T1w.NII", "pair.hdr", "pair.img", "big.hdr.gz", "big.img.gz",
+                           "x.img", "README", "sub-1/notes.json", ".cache/c.nii", "sub-1/lesion.nii"}) {
     Touch(path);
   }
   std::filesystem::create_symlink("nowhere.nii", folder_.path() / "gone.nii");
@@ -120,11 +120,12 @@ TEST_F(FolderLayoutTest, ListsScansAndSaysWhyTheRestIsNone) {
   std::vector<std::string> sources;
   for (const ScanFile& file : list.files) sources.push_back(file.source);
   EXPECT_THAT(sources, ElementsAre("big.hdr.gz", "link.nii.gz", "pair.hdr", "sub-1/a_T1w.NII", "sub-2/b_T1w.nii.gz"));
-  EXPECT_THAT(list.skipped,
-              ElementsAre(Pair(".cache", "hidden"), Pair("README", "not a scan: no file ending"),
-                          Pair("big.img.gz", "second half of a .hdr/.img pair"), Pair("gone.nii", "broken link"),
-                          Pair("pair.img", "second half of a .hdr/.img pair"), Pair("sub-1/lesion.nii", HasSubstr("label")),
-                          Pair("sub-1/notes.json", "not a scan: .json"), Pair("x.img", "not a scan: .img without its .hdr")));
+  EXPECT_THAT(
+      list.skipped,
+      ElementsAre(Pair(".cache", "hidden"), Pair("README", "not a scan: no file ending"),
+                  Pair("big.img.gz", "second half of a .hdr/.img pair"), Pair("gone.nii", "broken link"),
+                  Pair("pair.img", "second half of a .hdr/.img pair"), Pair("sub-1/lesion.nii", HasSubstr("label")),
+                  Pair("sub-1/notes.json", "not a scan: .json"), Pair("x.img", "not a scan: .img without its .hdr")));
 }
 
 TEST_F(FolderLayoutTest, NamesThatAreNotUtf8AreSkipped) {

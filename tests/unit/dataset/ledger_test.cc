@@ -80,7 +80,8 @@ TEST_F(LedgerTest, TornLastRecordIsDropped) {
     EXPECT_THAT(*ReadLedger(path_), SizeIs(4));
   }
   EXPECT_THAT(ReadLedger(path_, checkpoint), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("records are lost")));
-  EXPECT_THAT(LedgerWriter::Open(path_, checkpoint), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("records are lost")));
+  EXPECT_THAT(LedgerWriter::Open(path_, checkpoint),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("records are lost")));
 }
 
 TEST_F(LedgerTest, DamageIsFound) {

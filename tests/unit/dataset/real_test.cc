@@ -20,9 +20,12 @@ std::vector<std::string> CsvFields(const std::string& line) {
   std::vector<std::string> fields(1);
   bool quoted = false;
   for (const char c : line) {
-    if (c == '"') quoted = !quoted;
-    else if (c == ',' && !quoted) fields.emplace_back();
-    else fields.back() += c;
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      fields.emplace_back();
+    else
+      fields.back() += c;
   }
   return fields;
 }
@@ -108,8 +111,8 @@ TEST_F(RealTest, EveryAwkwardFileIsReadOrRefusedForItsDefect) {
   }
   const IngestReport& report = result->report;
   EXPECT_EQ(report.files, static_cast<std::int64_t>(expectations.size()));
-  EXPECT_EQ(report.files, static_cast<std::int64_t>(report.volumes + report.duplicates.size() + report.quarantined.size() +
-                                                    report.skipped.size()));
+  EXPECT_EQ(report.files, static_cast<std::int64_t>(report.volumes + report.duplicates.size() +
+                                                    report.quarantined.size() + report.skipped.size()));
 }
 
 TEST_F(RealTest, OneBrainInSixOrientationsIsOneVolume) {

@@ -26,14 +26,16 @@ std::set<std::string> Without(const std::set<std::string>& all, const std::set<s
 }
 
 TEST(HeldOutSubjects, Golden) {
-  EXPECT_EQ(HeldOutSubjects(Subjects(1, 30)), (std::set<std::string>{"sub-19", "sub-15", "sub-29", "sub-10", "sub-08"}));
+  EXPECT_EQ(HeldOutSubjects(Subjects(1, 30)),
+            (std::set<std::string>{"sub-19", "sub-15", "sub-29", "sub-10", "sub-08"}));
 }
 
 TEST(HeldOutSubjects, HowMany) {
   const struct {
     int subjects;
     std::size_t held_out;
-  } table[] = {{0, 0}, {1, 0}, {4, 0}, {5, 1}, {9, 1}, {10, 2}, {24, 4}, {25, 5}, {26, 5}, {599, 5}, {600, 6}, {1000, 10}};
+  } table[] = {{0, 0},  {1, 0},  {4, 0},  {5, 1},   {9, 1},   {10, 2},
+               {24, 4}, {25, 5}, {26, 5}, {599, 5}, {600, 6}, {1000, 10}};
   for (const auto& [subjects, held_out] : table) {
     EXPECT_EQ(HeldOutSubjects(Subjects(1, subjects)).size(), held_out) << subjects;
   }

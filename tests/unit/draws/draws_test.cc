@@ -12,7 +12,9 @@
 namespace amaes {
 namespace {
 
-std::int64_t Ones(const std::vector<std::uint8_t>& mask) { return std::accumulate(mask.begin(), mask.end(), std::int64_t{0}); }
+std::int64_t Ones(const std::vector<std::uint8_t>& mask) {
+  return std::accumulate(mask.begin(), mask.end(), std::int64_t{0});
+}
 
 std::string Text(const std::vector<std::uint8_t>& mask) {
   std::string text;
@@ -40,9 +42,7 @@ TEST(Draws, GoldenMasks) {
 }
 
 TEST(Draws, ExactNumberOfMaskedTokens) {
-  const struct {
-    std::int64_t patch, masked;
-  } table[] = {{128, 19661}, {96, 8295}, {64, 2458}};
+  const struct { std::int64_t patch, masked; } table[] = {{128, 19661}, {96, 8295}, {64, 2458}};
   for (const auto& [patch, masked] : table) {
     EXPECT_EQ(MaskedTokenCount(patch, 4, 0.6), masked);
     for (std::int64_t position = 0; position < 5; ++position) {

@@ -64,7 +64,8 @@ class LoaderTest : public ::testing::Test {
   }
 
   void AddFive() {
-    for (const Shape3& shape : {Shape3{40, 50, 36}, Shape3{70, 32, 33}, Shape3{20, 90, 8}, Shape3{16, 16, 16}, Shape3{65, 65, 65}}) {
+    for (const Shape3& shape :
+         {Shape3{40, 50, 36}, Shape3{70, 32, 33}, Shape3{20, 90, 8}, Shape3{16, 16, 16}, Shape3{65, 65, 65}}) {
       Add(shape);
     }
   }

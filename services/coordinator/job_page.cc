@@ -1,0 +1,135 @@
+#include "services/coordinator/job_page.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "libs/rpc/convert.h"
+#include "services/coordinator/html.h"
+#include "services/coordinator/job_view.h"
+
+namespace amaes {
+namespace {
+
+std::string Facts(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string out = "<div class=\"facts\">";
+  for (const auto& [name, value] : facts) {
+    absl::StrAppend(&out, "<div><span class=\"soft\">", name, "</span><b>", html::Escape(value), "</b></div>");
+  }
+  return absl::StrCat(out, "</div>");
+}
+
+std::string TrainingFacts(const JobView& job) {
+  const TrainProgress& p = job.progress.training;
+  return Facts({{"step", absl::StrCat(p.step, " / ", job.spec.pretrain.schedule.steps)},
+                {"left", html::Seconds(TrainingEta(job))},
+                {"loss, masked", html::Number(p.loss_masked)},
+                {"loss, visible", html::Number(p.loss_visible)},
+                {"masked R²", html::Number(p.masked_r2)},
+                {"learning rate", html::Number(p.learning_rate)},
+                {"samples per second", html::Number(p.samples_per_second)},
+                {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
+                {"seconds per step", html::Number(p.step_seconds)},
+                {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
+                {"newest checkpoint", job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
+                {"dataset", job.record.dataset}});
+}
+
+std::string IngestFacts(const JobView& job) {
+  const IngestCount& p = job.progress.ingest;
+  return Facts({{"files", absl::StrCat(p.done, " / ", p.files)},
+                {"left", html::Seconds(IngestEta(job))},
+                {"volumes", absl::StrCat(p.volumes)},
+                {"quarantined", absl::StrCat(p.quarantined)},
+                {"duplicates", absl::StrCat(p.duplicates)},
+                {"skipped", absl::StrCat(p.skipped)},
+                {"dataset", job.record.dataset.empty() ? job.spec.ingest.dataset : job.record.dataset}});
+}
+
+std::string Validations(const JobView& job) {
+  std::vector<std::vector<std::string>> rows;
+  for (const ValidationResult& v : job.progress.validations) {
+    rows.push_back({absl::StrCat(v.step), html::Escape(v.split), html::Number(v.loss_masked), html::Number(v.loss_visible),
+                    html::Number(v.masked_r2), html::Number(v.loss_visible_mean)});
+  }
+  return html::Table({"step", "split", "loss, masked", "loss, visible", "masked R²", "filling with the visible mean"}, rows);
+}
+
+std::string Attempts(const std::vector<AttemptRecord>& attempts) {
+  std::vector<std::vector<std::string>> rows;
+  for (const AttemptRecord& attempt : attempts) {
+    const std::string places = absl::StrJoin(attempt.ranks, ", ", [](std::string* out, const SlotRef& place) {
+      absl::StrAppend(out, place.node.value, ":", place.slot);
+    });
+    rows.push_back({absl::StrCat(attempt.number), html::Escape(places), html::Time(attempt.started), html::Time(attempt.ended),
+                    html::Escape(attempt.cause), html::Escape(attempt.message)});
+  }
+  return html::Table({"attempt", "ranks on", "from (UTC)", "to (UTC)", "end", ""}, rows);
+}
+
+std::string Events(const std::vector<EventRecord>& events) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    rows.push_back({html::Time(event->time), html::Escape(event->kind), html::Escape(event->message)});
+  }
+  return html::Table({"time (UTC)", "what", ""}, rows);
+}
+
+void AddSection(std::string& body, absl::string_view title, bool shown, const std::string& content) {
+  if (shown) absl::StrAppend(&body, "<section><h2>", title, "</h2>", content, "</section>");
+}
+
+}  // namespace
+
+std::string StateBadge(JobState state) {
+  const char* kind = "busy";
+  if (state == JobState::kQueued) kind = "wait";
+  if (state == JobState::kSucceeded) kind = "good";
+  if (state == JobState::kFailed) kind = "bad";
+  if (state == JobState::kCancelled) kind = "plain";
+  return html::Badge(JobStateName(state), kind);
+}
+
+std::string ProgressLabel(const JobView& job) {
+  if (job.spec.kind == JobKind::kIngest) {
+    return absl::StrCat("file ", job.progress.ingest.done, " of ", job.progress.ingest.files);
+  }
+  return absl::StrCat("step ", job.progress.training.step, " of ", job.spec.pretrain.schedule.steps);
+}
+
+std::string CheckpointsTable(const std::vector<CheckpointRecord>& checkpoints) {
+  if (checkpoints.empty()) return "<p class=\"soft\">None yet.</p>";
+  std::vector<std::vector<std::string>> rows;
+  for (const CheckpointRecord& checkpoint : checkpoints) {
+    const char* kind = checkpoint.state == CheckpointState::kCommitted ? "good"
+                       : checkpoint.state == CheckpointState::kCorrupt ? "bad"
+                                                                       : "plain";
+    rows.push_back({html::Escape(checkpoint.name), html::Link(absl::StrCat("/jobs/", checkpoint.job.value), checkpoint.job.value),
+                    absl::StrCat(checkpoint.step), html::Badge(CheckpointStateName(checkpoint.state), kind),
+                    html::Number(checkpoint.loss_masked), html::Bytes(static_cast<double>(checkpoint.size_bytes)),
+                    html::Escape(checkpoint.parent.empty() ? "–" : checkpoint.parent), html::Time(checkpoint.created)});
+  }
+  return html::Table({"checkpoint", "job", "step", "state", "loss", "size", "from", "made (UTC)"}, rows);
+}
+
+std::string JobPageBody(const JobPageData& data) {
+  const JobView& job = data.job;
+  const bool pretrain = job.spec.kind == JobKind::kPretrain;
+  const std::string id = html::Escape(job.record.id.value);
+  std::string body = absl::StrCat("<h1>", html::Escape(job.record.name), " ", StateBadge(job.record.state),
+                                  " <span class=\"soft\">", id, "</span></h1>");
+  const std::string why = absl::StrCat(job.record.reason, job.record.message.empty() ? "" : ": ", job.record.message);
+  AddSection(body, "Progress", true,
+             absl::StrCat(why.empty() ? "" : absl::StrCat("<p>", html::Escape(why), "</p>"),
+                          html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
+                          pretrain ? TrainingFacts(job) : IngestFacts(job)));
+  AddSection(body, "Picture", data.has_picture,
+             absl::StrCat("<a href=\"/jobs/", id, "/picture\"><img alt=\"reconstruction\" src=\"/jobs/", id, "/picture\"></a>"));
+  AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));
+  AddSection(body, "Checkpoints", pretrain, CheckpointsTable(data.checkpoints));
+  AddSection(body, "Attempts", !data.attempts.empty(), Attempts(data.attempts));
+  AddSection(body, "Events", !data.events.empty(), Events(data.events));
+  return body;
+}
+
+}  // namespace amaes
