@@ -104,6 +104,6 @@ CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool 
 
 // Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, and nothing that
 // is no checkpoint's name. Pure; input and output are names, input in any order.
-std::vector<std::string> CheckpointsToDelete(std::vector<std::string> names, std::int64_t keep);
+std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep);
 
 }  // namespace amaes

@@ -84,7 +84,7 @@ CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool 
   return out;
 }
 
-std::vector<std::string> CheckpointsToDelete(std::vector<std::string> names, std::int64_t keep) {
+std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep) {
   const std::vector<Named> sorted = NewestFirst(names);
   std::vector<std::string> out;
   for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(1, keep)); i < sorted.size(); ++i) {

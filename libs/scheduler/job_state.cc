@@ -15,27 +15,42 @@ constexpr S kStates[] = {S::kQueued, S::kStarting, S::kRunning, S::kStopping, S:
 
 const char* JobStateName(JobState state) {
   switch (state) {
-    case S::kQueued: return "QUEUED";
-    case S::kStarting: return "STARTING";
-    case S::kRunning: return "RUNNING";
-    case S::kStopping: return "STOPPING";
-    case S::kSucceeded: return "SUCCEEDED";
-    case S::kFailed: return "FAILED";
-    case S::kCancelled: return "CANCELLED";
+    case S::kQueued:
+      return "QUEUED";
+    case S::kStarting:
+      return "STARTING";
+    case S::kRunning:
+      return "RUNNING";
+    case S::kStopping:
+      return "STOPPING";
+    case S::kSucceeded:
+      return "SUCCEEDED";
+    case S::kFailed:
+      return "FAILED";
+    case S::kCancelled:
+      return "CANCELLED";
   }
   return "UNKNOWN";
 }
 
 const char* JobEventName(JobEvent event) {
   switch (event) {
-    case E::kPlaced: return "PLACED";
-    case E::kFirstStep: return "FIRST_STEP";
-    case E::kAllFinished: return "ALL_FINISHED";
-    case E::kCancelRequested: return "CANCEL_REQUESTED";
-    case E::kWorkerFailed: return "WORKER_FAILED";
-    case E::kGangGoneRestart: return "GANG_GONE_RESTART";
-    case E::kGangGoneFail: return "GANG_GONE_FAIL";
-    case E::kGangGoneCancel: return "GANG_GONE_CANCEL";
+    case E::kPlaced:
+      return "PLACED";
+    case E::kFirstStep:
+      return "FIRST_STEP";
+    case E::kAllFinished:
+      return "ALL_FINISHED";
+    case E::kCancelRequested:
+      return "CANCEL_REQUESTED";
+    case E::kWorkerFailed:
+      return "WORKER_FAILED";
+    case E::kGangGoneRestart:
+      return "GANG_GONE_RESTART";
+    case E::kGangGoneFail:
+      return "GANG_GONE_FAIL";
+    case E::kGangGoneCancel:
+      return "GANG_GONE_CANCEL";
   }
   return "UNKNOWN";
 }

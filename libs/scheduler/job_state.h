@@ -1,7 +1,7 @@
 // The job state machine: one table; every change of a job's state goes through it.
 //
-//            placed              first step             all ranks finished (also from kStarting: nothing was left to do,
-//   kQueued ─────────▶ kStarting ─────────▶ kRunning ─────────────────────▶ kSucceeded       and kStopping: cancelled too late)
+//            placed              first step             all ranks finished
+//   kQueued ─────────▶ kStarting ─────────▶ kRunning ─────────────────────▶ kSucceeded
 //    ▲   │ cancelled      │  │                 │  │
 //    │   └──▶ kCancelled  │  │ cancel          │  │ cancel, or a worker failed
 //    │                    │  └───────▶ kStopping ◀┘
@@ -9,6 +9,7 @@
 //    │ restarts left      │ (ditto)      │   │  └────▶ kCancelled
 //    └────────────────────┴──────────────┘   └──▶ kFailed  (no restart left, or not retryable)
 //
+// All ranks can also finish in kStarting (nothing was left to do) and in kStopping (the cancel came too late): kSucceeded.
 // A job without training steps (ingest) goes the same way: its first progress is its first step.
 #pragma once
 
@@ -22,14 +23,14 @@ namespace amaes {
 enum class JobState { kQueued, kStarting, kRunning, kStopping, kSucceeded, kFailed, kCancelled };
 
 enum class JobEvent {
-  kPlaced,          // slots taken
-  kFirstStep,       // every rank takes part
-  kAllFinished,     // every rank ended with its work complete
+  kPlaced,       // slots taken
+  kFirstStep,    // every rank takes part
+  kAllFinished,  // every rank ended with its work complete
   kCancelRequested,
-  kWorkerFailed,    // one rank ended otherwise, or its node is lost: the rest is being ended
-  kGangGoneRestart, // no worker is left; the job may try again
-  kGangGoneFail,    // no worker is left; no restart left, or the cause is not retryable
-  kGangGoneCancel,  // no worker is left after a cancel
+  kWorkerFailed,     // one rank ended otherwise, or its node is lost: the rest is being ended
+  kGangGoneRestart,  // no worker is left; the job may try again
+  kGangGoneFail,     // no worker is left; no restart left, or the cause is not retryable
+  kGangGoneCancel,   // no worker is left after a cancel
 };
 
 const char* JobStateName(JobState state);  // "QUEUED"

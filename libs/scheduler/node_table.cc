@@ -14,7 +14,8 @@ absl::Status CheckRegistration(const NodeInfo& info) {
     return absl::InvalidArgumentError(absl::StrCat("node ", info.node.value, " registers without an incarnation"));
   }
   if (info.slots.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("node ", info.node.value, " registers without a slot; give it at least one"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("node ", info.node.value, " registers without a slot; give it at least one"));
   }
   std::set<int> indices;
   for (const SlotInfo& slot : info.slots) {
@@ -39,7 +40,8 @@ absl::Status NodeTable::Register(const NodeInfo& info, absl::Duration now, absl:
   return absl::OkStatus();
 }
 
-absl::Status NodeTable::Heartbeat(const NodeId& node, const Incarnation& incarnation, absl::Duration now, absl::Time wall) {
+absl::Status NodeTable::Heartbeat(const NodeId& node, const Incarnation& incarnation, absl::Duration now,
+                                  absl::Time wall) {
   const auto found = nodes_.find(node);
   if (found == nodes_.end() || found->second.info.incarnation.empty()) {
     return absl::NotFoundError(absl::StrCat("node ", node.value, " is not registered; its agent must register first"));
@@ -51,7 +53,8 @@ absl::Status NodeTable::Heartbeat(const NodeId& node, const Incarnation& incarna
   }
   if (!state.ready) {
     return absl::NotFoundError(absl::StrCat("node ", node.value, " was silent for more than ",
-                                            absl::FormatDuration(lost_after_), " and is lost; its agent must register again"));
+                                            absl::FormatDuration(lost_after_),
+                                            " and is lost; its agent must register again"));
   }
   state.last_heartbeat = now;
   state.last_heartbeat_time = wall;
@@ -88,7 +91,8 @@ void NodeTable::Occupy(const NodeId& node, int slot, const SlotUse& use) {
 
 void NodeTable::Release(const JobId& job, AttemptNumber attempt) {
   for (auto& [node, state] : nodes_) {
-    std::erase_if(state.used, [&](const auto& entry) { return entry.second.job == job && entry.second.attempt == attempt; });
+    std::erase_if(state.used,
+                  [&](const auto& entry) { return entry.second.job == job && entry.second.attempt == attempt; });
   }
 }
 

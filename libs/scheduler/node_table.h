@@ -35,11 +35,11 @@ struct SlotUse {
 };
 struct NodeState {
   NodeInfo info{};
-  bool ready = false;                 // takes part in placement; false: lost, or expected
-  bool expected = false;              // known from the store only; its agent may still come
-  absl::Duration last_heartbeat{};    // Clock::Monotonic
+  bool ready = false;               // takes part in placement; false: lost, or expected
+  bool expected = false;            // known from the store only; its agent may still come
+  absl::Duration last_heartbeat{};  // Clock::Monotonic
   absl::Time last_heartbeat_time{};
-  std::map<int, SlotUse> used{};      // by slot index
+  std::map<int, SlotUse> used{};  // by slot index
 };
 
 class NodeTable {
@@ -53,14 +53,15 @@ class NodeTable {
   // - NotFound: never registered, or lost since: what it holds may be given away, so it must register again.
   // - Aborted: another incarnation is registered; this one must end.
   absl::Status Heartbeat(const NodeId& node, const Incarnation& incarnation, absl::Duration now, absl::Time wall);
-  // Marks nodes that are silent for too long as lost; returns those that became so, by name. A node whose stream ended stays
-  // ready until then: it may come back.
+  // Marks nodes that are silent for too long as lost; returns those that became so, by name. A node whose stream
+  // ended stays ready until then: it may come back.
   std::vector<NodeId> ExpireSilent(absl::Duration now);
 
-  // A node that is known from the store only, before its agent came back: holds slots, lost when it does not come in time.
-  // Does nothing if it is registered.
+  // A node that is known from the store only, before its agent came back: holds slots, lost when it does not come in
+  // time. Does nothing if it is registered.
   void Expect(const NodeId& node, absl::Duration now, absl::Time wall);
-  // The node is known, and the slot is free or has this very use: anything else is our own mistake and ends the program.
+  // The node is known, and the slot is free or has this very use: anything else is our own mistake and ends the
+  // program.
   void Occupy(const NodeId& node, int slot, const SlotUse& use);
   // Frees every slot of this (job, attempt).
   void Release(const JobId& job, AttemptNumber attempt);

@@ -130,8 +130,8 @@ std::string NeverFits(const WaitingJob& job, Kind kind, const Cluster& cluster) 
                                      cluster.Known(kind), " in total");
   if (job.device == "auto") absl::StrAppend(&message, " and ", SlotsInWords(cluster.Known(kGpu), kGpu));
   if (cluster.KnownAway(kind) > 0) {
-    absl::StrAppend(&message, "; ", NodesInWords(cluster.away_nodes()), " with ", SlotsInWords(cluster.KnownAway(kind), kind),
-                    " would have to come back");
+    absl::StrAppend(&message, "; ", NodesInWords(cluster.away_nodes()), " with ",
+                    SlotsInWords(cluster.KnownAway(kind), kind), " would have to come back");
   }
   return absl::StrCat(message, "; add nodes or ask for fewer workers");
 }
@@ -162,8 +162,9 @@ Decision Decide(absl::Time now, const WaitingJob& job, Cluster& cluster, std::op
   }
   if (cluster.Known(widest) < job.slots) return waits("NEVER_FITS", NeverFits(job, widest, cluster));
   if (job.not_before > now) {
-    return waits("BACKOFF", absl::StrCat("waits ", absl::FormatDuration(absl::Ceil(job.not_before - now, absl::Milliseconds(1))),
-                                         " more after a failure"));
+    // A point in time, not a rest of it: the message stays the same while the job waits.
+    return waits("BACKOFF", absl::StrCat("waits until ", absl::FormatTime(job.not_before, absl::UTCTimeZone()),
+                                         " after a failure"));
   }
   if (blocker) {
     return waits("BEHIND_JOB", absl::StrCat("waits behind ", blocker->job.value, ", which ", blocker->need));
@@ -172,8 +173,9 @@ Decision Decide(absl::Time now, const WaitingJob& job, Cluster& cluster, std::op
     if (cluster.Free(kind) >= job.slots) return Placed(job, kind, cluster);
   }
   const std::int64_t free = cluster.Free(widest);
-  const std::string need = absl::StrCat("needs ", SlotsInWords(job.slots, widest), "; ", free, " of ", cluster.Known(widest),
-                                        " are free on ", NodesInWords(cluster.ready_nodes()), ", short by ", job.slots - free);
+  const std::string need =
+      absl::StrCat("needs ", SlotsInWords(job.slots, widest), "; ", free, " of ", cluster.Known(widest),
+                   " are free on ", NodesInWords(cluster.ready_nodes()), ", short by ", job.slots - free);
   blocker = {.job = job.job, .need = need};
   return waits("WAITING_FOR_SLOTS", absl::StrCat(need, "; starts when running jobs give them back or a node joins"));
 }

@@ -1,8 +1,8 @@
 // Which waiting jobs start now, and where. Pure: state in, decisions with reasons out.
 //
-// Gangs are placed whole or not at all. Order: priority (high first), then age, then id. A job that cannot be placed although
-// the ready nodes could hold it when empty blocks every job behind it, so that a large gang never starves; a job that
-// could never fit blocks nobody.
+// Gangs are placed whole or not at all. Order: priority (high first), then age, then id. A job that cannot be placed
+// although the ready nodes could hold it when empty blocks every job behind it, so that a large gang never starves; a
+// job that could never fit blocks nobody.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ struct Decision {
   std::vector<SlotRef> ranks{};  // rank r runs on ranks[r]; empty = waits
   // WAITING_FOR_SLOTS, BEHIND_JOB, NEVER_FITS, NO_NODES, BACKOFF; PLACED.
   std::string reason{};
-  std::string message{};       // the same in words, with numbers and what would help
+  std::string message{};  // the same in words, with numbers and what would help
 };
 
 // One decision per waiting job, in queue order. Uses as few nodes as possible; ties by node name and slot index.

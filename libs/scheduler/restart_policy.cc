@@ -22,8 +22,12 @@ std::string CauseInWords(const GangEnd& end) {
   return end.message.empty() ? cause : absl::StrCat(cause, ": ", end.message);
 }
 
-RestartDecision Fail(const GangEnd& end, const RestartBudget& budget, const std::string& reason, const std::string& why) {
-  return {.outcome = Outcome::kFail, .budget = budget, .back_off = absl::ZeroDuration(), .reason = reason,
+RestartDecision Fail(const GangEnd& end, const RestartBudget& budget, const std::string& reason,
+                     const std::string& why) {
+  return {.outcome = Outcome::kFail,
+          .budget = budget,
+          .back_off = absl::ZeroDuration(),
+          .reason = reason,
           .message = absl::StrCat(why, "; last cause: ", CauseInWords(end))};
 }
 
@@ -40,18 +44,25 @@ RestartDecision Restart(const GangEnd& end, const RestartBudget& budget) {
                     budget.no_progress_limit > 0 ? absl::StrCat(" (ends at ", budget.no_progress_limit, ")") : "",
                     ", waits ", absl::FormatDuration(back_off));
   }
-  return {.outcome = Outcome::kRestart, .budget = budget, .back_off = back_off, .reason = "RESTARTING", .message = message};
+  return {
+      .outcome = Outcome::kRestart, .budget = budget, .back_off = back_off, .reason = "RESTARTING", .message = message};
 }
 
 }  // namespace
 
 RestartDecision DecideRestart(const GangEnd& end, const RestartBudget& budget) {
   if (end.all_finished) {
-    return {.outcome = Outcome::kSucceed, .budget = budget, .back_off = absl::ZeroDuration(), .reason = "SUCCEEDED",
+    return {.outcome = Outcome::kSucceed,
+            .budget = budget,
+            .back_off = absl::ZeroDuration(),
+            .reason = "SUCCEEDED",
             .message = "every rank finished its work"};
   }
   if (end.cancelled) {
-    return {.outcome = Outcome::kCancel, .budget = budget, .back_off = absl::ZeroDuration(), .reason = "CANCELLED",
+    return {.outcome = Outcome::kCancel,
+            .budget = budget,
+            .back_off = absl::ZeroDuration(),
+            .reason = "CANCELLED",
             .message = "cancelled by its user"};
   }
   RestartBudget after = budget;
@@ -62,9 +73,10 @@ RestartDecision DecideRestart(const GangEnd& end, const RestartBudget& budget) {
   if (!end.counts) return Restart(end, after);
   if (!end.progressed) ++after.without_progress;
   if (budget.no_progress_limit > 0 && after.without_progress >= budget.no_progress_limit) {
-    return Fail(end, after, "NO_PROGRESS",
-                absl::StrCat(after.without_progress, " failures in a row without a new step or checkpoint, the limit is ",
-                             budget.no_progress_limit, " (restart.no_progress_limit)"));
+    return Fail(
+        end, after, "NO_PROGRESS",
+        absl::StrCat(after.without_progress, " failures in a row without a new step or checkpoint, the limit is ",
+                     budget.no_progress_limit, " (restart.no_progress_limit)"));
   }
   if (budget.restarts >= budget.max_restarts) {
     return Fail(end, after, "RESTARTS_EXHAUSTED",

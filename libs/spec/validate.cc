@@ -59,7 +59,8 @@ void CheckPatch(const PretrainSpec& spec, Problems& out) {
     out.push_back({"mask.token", absl::StrCat(token, " does not divide patch ", spec.patch)});
     return;
   }
-  const double tokens = std::pow(static_cast<double>(spec.patch / token), 3);
+  const std::int64_t side = spec.patch / token;
+  const auto tokens = static_cast<double>(side * side * side);
   const double visible = std::floor(tokens * (1 - spec.mask.ratio));
   if (spec.mask.ratio > 0 && spec.mask.ratio < 1 && (visible < 1 || visible >= tokens)) {
     out.push_back({"mask.ratio", absl::StrCat("of the ", tokens,

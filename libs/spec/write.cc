@@ -15,7 +15,7 @@ namespace {
 
 // A JSON value as a YAML scalar: a text without anything special in it needs no quotes.
 std::string YamlScalar(const std::string& json) {
-  static const auto* const kReserved =
+  static const auto* const reserved =
       new std::set<std::string>{"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
   if (json.size() < 3 || json[0] != '"') return json;
   const std::string text = json.substr(1, json.size() - 2);
@@ -23,7 +23,7 @@ std::string YamlScalar(const std::string& json) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '/' || c == '.';
   });
   const bool starts_well = absl::ascii_isalpha(static_cast<unsigned char>(text[0])) || text[0] == '/';
-  return plain && starts_well && !kReserved->contains(absl::AsciiStrToLower(text)) ? text : json;
+  return plain && starts_well && !reserved->contains(absl::AsciiStrToLower(text)) ? text : json;
 }
 
 std::string Meaning(const Field& field) {

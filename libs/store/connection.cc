@@ -16,7 +16,8 @@ namespace {
 // How long a statement waits for a lock: only for a backup or a person with the sqlite3 program.
 constexpr int kBusyMilliseconds = 5000;
 
-// SQLite takes only ENOSPC for a full disk. A quota or a limit of the file's size means the same to whoever has to free space.
+// SQLite takes only ENOSPC for a full disk. A quota or a limit of the file's size means the same to whoever has to
+// free space.
 template <typename Size>
 ssize_t SayNoSpace(Size written) {
   if (written < 0 && (errno == EDQUOT || errno == EFBIG)) errno = ENOSPC;
@@ -47,23 +48,31 @@ absl::Status SqliteStatus(sqlite3* database, absl::string_view what) {
   const std::string message = absl::StrCat("store: ", what, ": ", sqlite3_errmsg(database), " (SQLite ", code, ")");
   switch (code & 0xff) {
     case SQLITE_FULL:
-    case SQLITE_NOMEM: return absl::ResourceExhaustedError(message);
-    case SQLITE_TOOBIG: return absl::InvalidArgumentError(message);
+    case SQLITE_NOMEM:
+      return absl::ResourceExhaustedError(message);
+    case SQLITE_TOOBIG:
+      return absl::InvalidArgumentError(message);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return absl::DataLossError(message);
+    case SQLITE_NOTADB:
+      return absl::DataLossError(message);
     case SQLITE_IOERR:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-    case SQLITE_PERM: return absl::UnavailableError(message);
-    default: return absl::InternalError(message);
+    case SQLITE_PERM:
+      return absl::UnavailableError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)), parameter_(other.parameter_),
-      column_(other.column_), bind_code_(other.bind_code_) {}
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      parameter_(other.parameter_),
+      column_(other.column_),
+      bind_code_(other.bind_code_) {}
 
 Statement::~Statement() {
   if (statement_ == nullptr) return;
@@ -76,7 +85,8 @@ void Statement::Bound(int code) {
 }
 
 Statement& Statement::Bind(absl::string_view text) {
-  // Copied: the caller's text may be gone when the statement runs. An empty view may have no address, which would be NULL.
+  // Copied: the caller's text may be gone when the statement runs. An empty view may have no address, which would be
+  // NULL.
   const char* const data = text.empty() ? "" : text.data();
   Bound(sqlite3_bind_text64(statement_, ++parameter_, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
   return *this;
@@ -102,9 +112,12 @@ absl::StatusOr<bool> Statement::Step() {
   column_ = 0;
   if (bind_code_ != SQLITE_OK) return SqliteStatus(database_, sqlite3_sql(statement_));
   switch (sqlite3_step(statement_)) {
-    case SQLITE_ROW: return true;
-    case SQLITE_DONE: return false;
-    default: return SqliteStatus(database_, sqlite3_sql(statement_));
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return SqliteStatus(database_, sqlite3_sql(statement_));
   }
 }
 
@@ -136,7 +149,8 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::filesyst
   (void)once;
   sqlite3* database = nullptr;
   // Each connection is used by one thread at a time; its owner sees to that.
-  const int flags = SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const int code = sqlite3_open_v2(path.c_str(), &database, flags, nullptr);
   if (database == nullptr) return absl::ResourceExhaustedError("store: no memory for a connection");
   std::unique_ptr<Connection> connection(new Connection(database));

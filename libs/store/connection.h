@@ -16,8 +16,8 @@
 
 namespace amaes::store {
 
-// A prepared statement while it is in use; the destructor hands it back to the connection. Parameters count from 1 and are
-// bound in order; columns count from 0 and are read in order.
+// A prepared statement while it is in use; the destructor hands it back to the connection. Parameters count from 1
+// and are bound in order; columns count from 0 and are read in order.
 class Statement {
  public:
   Statement(sqlite3* database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
@@ -31,7 +31,7 @@ class Statement {
   Statement& Bind(std::int64_t value);
   Statement& Bind(int value) { return Bind(std::int64_t{value}); }
   Statement& Bind(bool value) { return Bind(std::int64_t{value}); }
-  Statement& Bind(double value);       // not-a-number becomes NULL
+  Statement& Bind(double value);  // not-a-number becomes NULL
   Statement& Bind(absl::Time time);
 
   // True: there is a row.
@@ -42,7 +42,7 @@ class Statement {
   std::string Text();
   std::int64_t Integer();
   int Int() { return static_cast<int>(Integer()); }
-  double Real();                       // NULL becomes not-a-number
+  double Real();  // NULL becomes not-a-number
   absl::Time Time();
 
  private:
@@ -82,8 +82,8 @@ class Connection {
   bool flush_failed_ = false;
 };
 
-// The Status for the last error of `database`. The disk is full: ResourceExhausted. Damaged: DataLoss. Other I/O errors and
-// locks: Unavailable. The rest: Internal.
+// The Status for the last error of `database`. The disk is full: ResourceExhausted. Damaged: DataLoss. Other I/O
+// errors and locks: Unavailable. The rest: Internal.
 absl::Status SqliteStatus(sqlite3* database, absl::string_view what);
 
 }  // namespace amaes::store

@@ -32,7 +32,8 @@ absl::StatusOr<std::optional<std::int64_t>> DecodeCursor(const std::string& list
     return absl::InvalidArgumentError("this is no cursor; pass the one of the page before, unchanged");
   }
   if (parts[1] != DigestOf(list)) {
-    return absl::InvalidArgumentError("this cursor belongs to a list with another filter; start again without a cursor");
+    return absl::InvalidArgumentError(
+        "this cursor belongs to a list with another filter; start again without a cursor");
   }
   return key;
 }

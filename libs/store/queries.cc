@@ -11,14 +11,16 @@ namespace amaes::store {
 namespace {
 
 constexpr char kJobColumns[] =
-    "seq, id, name, kind, spec_json, state, reason, message, priority, attempt, restarts, without_progress, max_restarts, "
+    "seq, id, name, kind, spec_json, state, reason, message, priority, attempt, restarts, without_progress, "
+    "max_restarts, "
     "no_progress_limit, not_before, cancel_requested, created, started, ended, dataset, progress_json, revision";
 constexpr char kAttemptColumns[] = "job, number, started, ended, cause, message, first_failed_rank";
 constexpr char kCheckpointColumns[] =
     "seq, job, name, step, attempt, state, message, size_bytes, manifest_sha256, parent, dataset, dataset_digest, "
     "loss_masked, created";
 constexpr char kDatasetColumns[] =
-    "seq, name, version, digest, contract_json, volumes, training_volumes, held_out_volumes, subjects, held_out_subjects, "
+    "seq, name, version, digest, contract_json, volumes, training_volumes, held_out_volumes, subjects, "
+    "held_out_subjects, "
     "quarantined, duplicates, skipped, stored_bytes, job, created";
 constexpr char kEventColumns[] = "seq, job, time, kind, message";
 
@@ -38,7 +40,8 @@ absl::StatusOr<Row<JobRecord>> ReadJob(Statement& row) {
   job.kind = row.Text();
   job.spec_json = row.Text();
   const absl::StatusOr<JobState> state = ParseJobState(row.Text());
-  if (!state.ok()) return absl::DataLossError(absl::StrCat("store: job ", job.id.value, ": ", state.status().message()));
+  if (!state.ok())
+    return absl::DataLossError(absl::StrCat("store: job ", job.id.value, ": ", state.status().message()));
   job.state = *state;
   job.reason = row.Text();
   job.message = row.Text();
@@ -170,10 +173,10 @@ absl::StatusOr<Page<Record>> List(Connection& connection, absl::string_view tabl
   std::vector<std::string> where;
   for (const auto& [column, value] : conditions.equal) where.push_back(absl::StrCat(column, " = ?"));
   if (after) where.push_back(newest_first ? "seq < ?" : "seq > ?");
-  AMAES_ASSIGN_OR_RETURN(
-      Statement row, connection.Prepare(absl::StrCat("SELECT ", columns, " FROM ", table, where.empty() ? "" : " WHERE ",
-                                                     absl::StrJoin(where, " AND "), " ORDER BY seq ",
-                                                     newest_first ? "DESC" : "ASC", " LIMIT ?")));
+  AMAES_ASSIGN_OR_RETURN(Statement row,
+                         connection.Prepare(absl::StrCat("SELECT ", columns, " FROM ", table,
+                                                         where.empty() ? "" : " WHERE ", absl::StrJoin(where, " AND "),
+                                                         " ORDER BY seq ", newest_first ? "DESC" : "ASC", " LIMIT ?")));
   for (const auto& [column, value] : conditions.equal) row.Bind(value);
   if (after) row.Bind(*after);
   row.Bind(page_size + 1);
@@ -205,22 +208,27 @@ absl::StatusOr<Record> One(Statement row, absl::StatusOr<Row<Record>> (*read)(St
 
 const char* CheckpointStateName(CheckpointState state) {
   switch (state) {
-    case CheckpointState::kCommitted: return "COMMITTED";
-    case CheckpointState::kCorrupt: return "CORRUPT";
-    case CheckpointState::kDeleted: return "DELETED";
+    case CheckpointState::kCommitted:
+      return "COMMITTED";
+    case CheckpointState::kCorrupt:
+      return "CORRUPT";
+    case CheckpointState::kDeleted:
+      return "DELETED";
   }
   return "UNKNOWN";
 }
 
 absl::StatusOr<JobRecord> GetJob(Connection& connection, const JobId& id) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kJobColumns, " FROM jobs WHERE id = ?")));
+  AMAES_ASSIGN_OR_RETURN(Statement row,
+                         connection.Prepare(absl::StrCat("SELECT ", kJobColumns, " FROM jobs WHERE id = ?")));
   row.Bind(id.value);
   return One(std::move(row), &ReadJob, absl::StrCat("no job ", id.value));
 }
 
 absl::StatusOr<JobRecord> FindJobByName(Connection& connection, const std::string& name) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat(
-                                            "SELECT ", kJobColumns, " FROM jobs WHERE name = ? ORDER BY seq DESC LIMIT 1")));
+  AMAES_ASSIGN_OR_RETURN(
+      Statement row,
+      connection.Prepare(absl::StrCat("SELECT ", kJobColumns, " FROM jobs WHERE name = ? ORDER BY seq DESC LIMIT 1")));
   row.Bind(name);
   return One(std::move(row), &ReadJob, absl::StrCat("no job with the name ", name));
 }
@@ -235,9 +243,10 @@ absl::StatusOr<Page<JobRecord>> ListJobs(Connection& connection, const StoreRead
 }
 
 absl::StatusOr<std::vector<JobRecord>> LiveJobs(Connection& connection) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat(
-                                            "SELECT ", kJobColumns, " FROM jobs WHERE state IN "
-                                            "('QUEUED', 'STARTING', 'RUNNING', 'STOPPING') ORDER BY seq")));
+  AMAES_ASSIGN_OR_RETURN(
+      Statement row, connection.Prepare(absl::StrCat("SELECT ", kJobColumns,
+                                                     " FROM jobs WHERE state IN "
+                                                     "('QUEUED', 'STARTING', 'RUNNING', 'STOPPING') ORDER BY seq")));
   std::vector<JobRecord> jobs;
   while (true) {
     AMAES_ASSIGN_OR_RETURN(const bool more, row.Step());
@@ -248,8 +257,9 @@ absl::StatusOr<std::vector<JobRecord>> LiveJobs(Connection& connection) {
 }
 
 absl::StatusOr<AttemptRecord> GetAttempt(Connection& connection, const JobId& job, AttemptNumber number) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kAttemptColumns,
-                                                                        " FROM attempts WHERE job = ? AND number = ?")));
+  AMAES_ASSIGN_OR_RETURN(
+      Statement row,
+      connection.Prepare(absl::StrCat("SELECT ", kAttemptColumns, " FROM attempts WHERE job = ? AND number = ?")));
   row.Bind(job.value).Bind(number);
   AMAES_ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no attempt ", number, " of job ", job.value));
@@ -259,8 +269,9 @@ absl::StatusOr<AttemptRecord> GetAttempt(Connection& connection, const JobId& jo
 }
 
 absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(Connection& connection, const JobId& job) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kAttemptColumns,
-                                                                        " FROM attempts WHERE job = ? ORDER BY number")));
+  AMAES_ASSIGN_OR_RETURN(
+      Statement row,
+      connection.Prepare(absl::StrCat("SELECT ", kAttemptColumns, " FROM attempts WHERE job = ? ORDER BY number")));
   row.Bind(job.value);
   std::vector<AttemptRecord> attempts;
   while (true) {
@@ -272,14 +283,16 @@ absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(Connection& connection, 
 }
 
 absl::StatusOr<CheckpointRecord> GetCheckpoint(Connection& connection, const JobId& job, const std::string& name) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kCheckpointColumns,
-                                                                        " FROM checkpoints WHERE job = ? AND name = ?")));
+  AMAES_ASSIGN_OR_RETURN(
+      Statement row,
+      connection.Prepare(absl::StrCat("SELECT ", kCheckpointColumns, " FROM checkpoints WHERE job = ? AND name = ?")));
   row.Bind(job.value).Bind(name);
   return One(std::move(row), &ReadCheckpoint, absl::StrCat("no checkpoint ", name, " of job ", job.value));
 }
 
-absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection, const StoreReader::CheckpointFilter& filter,
-                                                       int page_size, const std::string& cursor) {
+absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection,
+                                                       const StoreReader::CheckpointFilter& filter, int page_size,
+                                                       const std::string& cursor) {
   Conditions conditions;
   if (!filter.job.empty()) conditions.equal.emplace_back("job", filter.job);
   if (filter.state) conditions.equal.emplace_back("state", CheckpointStateName(*filter.state));
@@ -288,9 +301,10 @@ absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection, c
 }
 
 absl::StatusOr<DatasetRecord> GetDataset(Connection& connection, const std::string& name, std::int64_t version) {
-  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat(
-                                            "SELECT ", kDatasetColumns, " FROM datasets WHERE name = ? AND "
-                                            "(version = ? OR ? = 0) ORDER BY version DESC LIMIT 1")));
+  AMAES_ASSIGN_OR_RETURN(Statement row,
+                         connection.Prepare(absl::StrCat("SELECT ", kDatasetColumns,
+                                                         " FROM datasets WHERE name = ? AND "
+                                                         "(version = ? OR ? = 0) ORDER BY version DESC LIMIT 1")));
   row.Bind(name).Bind(version).Bind(version);
   return One(std::move(row), &ReadDataset,
              version == 0 ? absl::StrCat("no dataset ", name) : absl::StrCat("no dataset ", name, "@", version));
@@ -300,7 +314,8 @@ absl::StatusOr<Page<DatasetRecord>> ListDatasets(Connection& connection, const s
                                                  const std::string& cursor) {
   Conditions conditions;
   if (!name.empty()) conditions.equal.emplace_back("name", name);
-  return List(connection, "datasets", kDatasetColumns, conditions, /*newest_first=*/true, page_size, cursor, &ReadDataset);
+  return List(connection, "datasets", kDatasetColumns, conditions, /*newest_first=*/true, page_size, cursor,
+              &ReadDataset);
 }
 
 absl::StatusOr<Page<EventRecord>> ListEvents(Connection& connection, const JobId& job, int page_size,

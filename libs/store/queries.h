@@ -20,8 +20,9 @@ absl::StatusOr<std::vector<JobRecord>> LiveJobs(Connection& connection);
 absl::StatusOr<AttemptRecord> GetAttempt(Connection& connection, const JobId& job, AttemptNumber number);
 absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(Connection& connection, const JobId& job);
 absl::StatusOr<CheckpointRecord> GetCheckpoint(Connection& connection, const JobId& job, const std::string& name);
-absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection, const StoreReader::CheckpointFilter& filter,
-                                                       int page_size, const std::string& cursor);
+absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection,
+                                                       const StoreReader::CheckpointFilter& filter, int page_size,
+                                                       const std::string& cursor);
 absl::StatusOr<DatasetRecord> GetDataset(Connection& connection, const std::string& name, std::int64_t version);
 absl::StatusOr<Page<DatasetRecord>> ListDatasets(Connection& connection, const std::string& name, int page_size,
                                                  const std::string& cursor);

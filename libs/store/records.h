@@ -15,19 +15,19 @@ namespace amaes {
 
 struct JobRecord {
   JobId id{};
-  std::string name{}, kind{};     // kind: pretrain, ingest
-  std::string spec_json{};        // complete
+  std::string name{}, kind{};  // kind: pretrain, ingest
+  std::string spec_json{};     // complete
   JobState state = JobState::kQueued;
   std::string reason{}, message{};
   int priority = 50;
-  AttemptNumber attempt = 0;      // newest
+  AttemptNumber attempt = 0;  // newest
   RestartBudget budget{};
   absl::Time not_before = absl::InfinitePast();
   bool cancel_requested = false;
   absl::Time created{}, started = absl::InfinitePast(), ended = absl::InfinitePast();
-  std::string dataset{};          // NAME@VERSION read or made; empty = none yet
-  std::string progress_json{};    // last known training or ingest progress (services/coordinator/progress.h)
-  std::int64_t revision = 0;      // raised by every PutJob
+  std::string dataset{};        // NAME@VERSION read or made; empty = none yet
+  std::string progress_json{};  // last known training or ingest progress (services/coordinator/progress.h)
+  std::int64_t revision = 0;    // raised by every PutJob
 };
 
 struct AttemptRecord {
@@ -66,7 +66,7 @@ struct DatasetRecord {
 };
 
 struct EventRecord {
-  std::int64_t sequence = 0;      // given by the store
+  std::int64_t sequence = 0;  // given by the store
   JobId job{};
   absl::Time time{};
   std::string kind{}, message{};

@@ -11,8 +11,8 @@ namespace {
 // Says in the file's header whose it is ("amae").
 constexpr int kApplicationId = 0x616d6165;
 
-// `seq` is the order of creation: clocks may jump. Times are nanoseconds since 1970, or the smallest and largest integer for
-// "never yet" and "never". States are the names of their enums.
+// `seq` is the order of creation: clocks may jump. Times are nanoseconds since 1970, or the smallest and largest
+// integer for "never yet" and "never". States are the names of their enums.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -116,9 +116,9 @@ absl::Status CheckAndMigrate(Connection& connection, const std::filesystem::path
   }
   AMAES_RETURN_IF_ERROR(CheckContent(connection, path));
   for (int from = version; from < kStoreSchemaVersion; ++from) {
-    const absl::Status migrated = connection.Execute(
-        absl::StrCat("BEGIN IMMEDIATE; PRAGMA application_id = ", kApplicationId, ";", kMigrations[from],
-                     "PRAGMA user_version = ", from + 1, "; COMMIT"));
+    const absl::Status migrated =
+        connection.Execute(absl::StrCat("BEGIN IMMEDIATE; PRAGMA application_id = ", kApplicationId, ";",
+                                        kMigrations[from], "PRAGMA user_version = ", from + 1, "; COMMIT"));
     if (!migrated.ok()) {
       if (connection.InTransaction()) connection.Execute("ROLLBACK").IgnoreError();
       return Annotate(migrated, absl::StrCat("cannot bring ", path.string(), " to schema version ", from + 1));

@@ -61,7 +61,10 @@ struct PendingChange {
 class SqliteStore final : public store::ReaderOn<Store> {
  public:
   SqliteStore(std::unique_ptr<FileLock> lock, std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading)
-      : lock_(std::move(lock)), writing_(std::move(writing)), reading_(std::move(reading)), writer_([this] { WriteAll(); }) {}
+      : lock_(std::move(lock)),
+        writing_(std::move(writing)),
+        reading_(std::move(reading)),
+        writer_([this] { WriteAll(); }) {}
 
   ~SqliteStore() override {
     {
@@ -81,7 +84,9 @@ class SqliteStore final : public store::ReaderOn<Store> {
   }
 
  private:
-  store::Lease Borrow() override { return {.connection = *reading_, .lock = std::make_unique<MutexLock>(reading_mutex_)}; }
+  store::Lease Borrow() override {
+    return {.connection = *reading_, .lock = std::make_unique<MutexLock>(reading_mutex_)};
+  }
   void WriteAll();
   void CommitGroup(const std::vector<PendingChange*>& group);
   absl::Status RunChange(PendingChange& pending);
@@ -134,8 +139,9 @@ void SqliteStore::CommitGroup(const std::vector<PendingChange*>& group) {
   std::int64_t kept = 0;
   absl::Status failure;  // of the whole group
   if (writing_->FlushFailed()) {
-    failure = absl::UnavailableError("store: a flush to the disk failed before, so what it holds is not known; check the "
-                                     "disk and start the coordinator again");
+    failure = absl::UnavailableError(
+        "store: a flush to the disk failed before, so what it holds is not known; check the "
+        "disk and start the coordinator again");
   } else {
     failure = writing_->Execute("BEGIN IMMEDIATE");
   }
@@ -182,8 +188,8 @@ absl::Status SqliteStore::RunChange(PendingChange& pending) {
 absl::Status UseWal(Connection& connection, const std::filesystem::path& path) {
   AMAES_ASSIGN_OR_RETURN(const std::string mode, connection.Value("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
-    return absl::FailedPreconditionError(absl::StrCat(path.string(), " cannot use WAL (journal mode ", mode,
-                                                      "); put the store on a local disk"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " cannot use WAL (journal mode ", mode, "); put the store on a local disk"));
   }
   // FULL: an acknowledged change survives a power cut. The limit gives the disk back after a burst.
   return connection.Execute("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864");

@@ -1,7 +1,8 @@
 // The coordinator's records: SQLite in WAL mode with synchronous=FULL. The only source of truth; files are named by it.
 //
-// One writer thread owns the write connection. Concurrent writes are committed together (group commit), each in a savepoint
-// of its own; Write returns after the commit is durable. Reads go to a second connection and see committed data only.
+// One writer thread owns the write connection. Concurrent writes are committed together (group commit), each in a
+// savepoint of its own; Write returns after the commit is durable. Reads go to a second connection and see committed
+// data only.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ namespace amaes {
 
 inline constexpr int kStoreSchemaVersion = 1;
 
-// A page of a list, newest first (events: oldest first). `cursor` is opaque and bound to the filter; empty = the first or no
-// further page. page_size: 0 = 50, at most 1000.
+// A page of a list, newest first (events: oldest first). `cursor` is opaque and bound to the filter; empty = the
+// first or no further page. page_size: 0 = 50, at most 1000.
 template <typename Record>
 struct Page {
   std::vector<Record> records{};
@@ -41,7 +42,8 @@ class StoreReader {
     std::optional<JobState> state{};
     std::string kind{}, name{};
   };
-  virtual absl::StatusOr<Page<JobRecord>> ListJobs(const JobFilter& filter, int page_size, const std::string& cursor) = 0;
+  virtual absl::StatusOr<Page<JobRecord>> ListJobs(const JobFilter& filter, int page_size,
+                                                   const std::string& cursor) = 0;
   virtual absl::StatusOr<std::vector<JobRecord>> LiveJobs() = 0;  // not terminal, oldest first
   virtual absl::StatusOr<AttemptRecord> GetAttempt(const JobId& job, AttemptNumber number) = 0;
   virtual absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(const JobId& job) = 0;  // oldest first
@@ -85,23 +87,23 @@ class StoreTransaction : public StoreReader {
 // Thread-safe.
 class Store : public StoreReader {
  public:
-  // Creates the file and its folder, or checks it (quick_check, schema version). Takes an exclusive lock on a file with the
-  // extension .lock beside it: one coordinator per store.
-  //   - FailedPrecondition: another process has it open, its schema version is newer (named), it is no store, or its file
-  //     system has no WAL.   - DataLoss: damaged.   - ResourceExhausted, Unavailable: I/O error.
+  // Creates the file and its folder, or checks it (quick_check, schema version). Takes an exclusive lock on a file
+  // with the extension .lock beside it: one coordinator per store.
+  //   - FailedPrecondition: another process has it open, its schema version is newer (named), it is no store, or its
+  //     file system has no WAL.   - DataLoss: damaged.   - ResourceExhausted, Unavailable: I/O error.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::filesystem::path& path);
 
-  // Runs `change` on the writer thread and returns after the commit is durable. If `change` fails, nothing of it is kept and
-  // its status is returned. `change` must not call Write. It runs once.
+  // Runs `change` on the writer thread and returns after the commit is durable. If `change` fails, nothing of it is
+  // kept and its status is returned. `change` must not call Write. It runs once.
   //   - ResourceExhausted: the disk is full; nothing is kept.   - DataLoss: damaged.
-  //   - Unavailable: I/O error. After a failed flush it is not known what the disk holds: every later Write fails too, until
-  //     the store is opened again.
+  //   - Unavailable: I/O error. After a failed flush it is not known what the disk holds: every later Write fails
+  //     too, until the store is opened again.
   virtual absl::Status Write(std::function<absl::Status(StoreTransaction&)> change) = 0;
 
   // Commits so far and changes in them, for metrics and for the test of group commit.
   struct Statistics {
     std::int64_t commits = 0, changes = 0;
-    std::int64_t waiting = 0;  // changes in the queue now
+    std::int64_t waiting = 0;        // changes in the queue now
     double last_commit_seconds = 0;  // of the flush to the disk
   };
   virtual Statistics statistics() const = 0;

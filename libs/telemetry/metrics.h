@@ -10,8 +10,9 @@ namespace amaes {
 
 using Labels = std::map<std::string, std::string>;
 
-// Thread-safe. Names, help, buckets and kind are fixed in the calls: the first call of a name registers it, and a later one
-// with another kind, a name that Prometheus does not allow, or a counter that goes back is our own mistake and ends the program.
+// Thread-safe. Names, help, buckets and kind are fixed in the calls: the first call of a name registers it, and a
+// later one with another kind, a name that Prometheus does not allow, or a counter that goes back is our own mistake
+// and ends the program.
 class Metrics {
  public:
   virtual ~Metrics() = default;

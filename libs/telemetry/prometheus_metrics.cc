@@ -6,6 +6,8 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 
 #include "libs/base/log.h"
 #include "libs/base/mutex.h"
@@ -44,8 +46,8 @@ class PrometheusMetrics final : public Metrics {
     MutexLock lock(mutex_);
     FamilyOf(gauges_, name, help, labels).Add(labels).Set(value);
   }
-  void Observe(const std::string& name, const std::string& help, const Labels& labels, const std::vector<double>& buckets,
-               double value) override {
+  void Observe(const std::string& name, const std::string& help, const Labels& labels,
+               const std::vector<double>& buckets, double value) override {
     AMAES_CHECK(std::is_sorted(buckets.begin(), buckets.end()));
     MutexLock lock(mutex_);
     FamilyOf(histograms_, name, help, labels).Add(labels, buckets).Observe(value);
@@ -78,13 +80,13 @@ class PrometheusMetrics final : public Metrics {
   template <typename Kind>
   prometheus::Family<Kind>& FamilyOf(Families<Kind>& families, const std::string& name, const std::string& help,
                                      const Labels& labels) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    CheckNames(name, labels, /*histogram=*/std::is_same_v<Kind, prometheus::Histogram>);
     auto found = families.find(name);
     if (found == families.end()) {
       AMAES_CHECK(!counters_.contains(name) && !gauges_.contains(name) && !histograms_.contains(name));
       auto family = std::make_unique<prometheus::Family<Kind>>(name, help, prometheus::Labels());
       found = families.emplace(name, std::move(family)).first;
     }
-    CheckNames(name, labels, /*histogram=*/std::is_same_v<Kind, prometheus::Histogram>);
     return *found->second;
   }
 

@@ -117,8 +117,8 @@ absl::Status Check(const Contract& contract) {
     return absl::InvalidArgumentError(absl::StrCat("contract: unknown name \"", contract.name, "\"; known: amaes"));
   }
   if (contract.version < 1 || contract.version > kNewestVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("contract: version ", contract.version,
-                                                   " is not known here (newest: ", kNewestVersion, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("contract: version ", contract.version, " is not known here (newest: ", kNewestVersion, ")"));
   }
   if (!std::isfinite(contract.spacing_mm) || contract.spacing_mm <= 0) {
     return absl::InvalidArgumentError(absl::StrCat("contract: spacing_mm ", contract.spacing_mm, " is not positive"));
@@ -159,8 +159,8 @@ absl::StatusOr<Contract> ParseContract(const std::string& json) {
   contract.name = name.get<std::string>();
   const double number = version.get<double>();
   if (number < 1 || number > kNewestVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("contract: version ", version.dump(),
-                                                   " is not known here (newest: ", kNewestVersion, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("contract: version ", version.dump(), " is not known here (newest: ", kNewestVersion, ")"));
   }
   contract.version = static_cast<int>(number);
   AMAES_RETURN_IF_ERROR(Check(contract));

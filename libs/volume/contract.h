@@ -1,4 +1,5 @@
-// Preprocessing contracts: how a scan is oriented, cropped, normalised and spaced. Stored with every dataset and checkpoint.
+// Preprocessing contracts: how a scan is oriented, cropped, normalised and spaced. Stored with every dataset and
+// checkpoint.
 #pragma once
 
 #include <string>
@@ -11,9 +12,9 @@ namespace amaes {
 struct Contract {
   std::string name = "amaes";
   int version = 1;
-  double spacing_mm = 1.0;          // isotropic target spacing
-  double clip_quantile = 0.99;      // of the voxels that differ from the background (the minimum)
-  bool reference_crop = false;      // the reference's off-by-one: one voxel beyond the last foreground index
+  double spacing_mm = 1.0;      // isotropic target spacing
+  double clip_quantile = 0.99;  // of the voxels that differ from the background (the minimum)
+  bool reference_crop = false;  // the reference's off-by-one: one voxel beyond the last foreground index
 
   bool operator==(const Contract&) const = default;
 };
@@ -30,7 +31,8 @@ absl::StatusOr<Contract> ParseContract(const std::string& json);
 //   3. target shape = round-half-even(size * spacing / spacing_mm); cubic B-spline resampling with mirrored borders,
 //      Gaussian anti-aliasing (sigma = max(0, (factor - 1) / 2)) when any axis shrinks; clipped to the input's range.
 // Uses up to `threads` threads; the result does not depend on how many.
-//   - InvalidArgument: no foreground, or constant foreground; the message says which.
+//   - InvalidArgument: no foreground, constant foreground, a spacing that is not positive or makes the result larger than
+//     2^29 voxels, or a contract that ParseContract would refuse; the message says which.
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads = 1);
 
 }  // namespace amaes

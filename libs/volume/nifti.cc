@@ -156,16 +156,26 @@ void Decode(const unsigned char* raw, std::size_t count, const NiftiHeader& h, f
 
 void DecodeVoxels(const unsigned char* raw, std::size_t count, const NiftiHeader& h, float* out) {
   switch (h.datatype) {
-    case NIFTI_TYPE_UINT8: return Decode<std::uint8_t>(raw, count, h, out);
-    case NIFTI_TYPE_INT8: return Decode<std::int8_t>(raw, count, h, out);
-    case NIFTI_TYPE_UINT16: return Decode<std::uint16_t>(raw, count, h, out);
-    case NIFTI_TYPE_INT16: return Decode<std::int16_t>(raw, count, h, out);
-    case NIFTI_TYPE_UINT32: return Decode<std::uint32_t>(raw, count, h, out);
-    case NIFTI_TYPE_INT32: return Decode<std::int32_t>(raw, count, h, out);
-    case NIFTI_TYPE_UINT64: return Decode<std::uint64_t>(raw, count, h, out);
-    case NIFTI_TYPE_INT64: return Decode<std::int64_t>(raw, count, h, out);
-    case NIFTI_TYPE_FLOAT32: return Decode<float>(raw, count, h, out);
-    case NIFTI_TYPE_FLOAT64: return Decode<double>(raw, count, h, out);
+    case NIFTI_TYPE_UINT8:
+      return Decode<std::uint8_t>(raw, count, h, out);
+    case NIFTI_TYPE_INT8:
+      return Decode<std::int8_t>(raw, count, h, out);
+    case NIFTI_TYPE_UINT16:
+      return Decode<std::uint16_t>(raw, count, h, out);
+    case NIFTI_TYPE_INT16:
+      return Decode<std::int16_t>(raw, count, h, out);
+    case NIFTI_TYPE_UINT32:
+      return Decode<std::uint32_t>(raw, count, h, out);
+    case NIFTI_TYPE_INT32:
+      return Decode<std::int32_t>(raw, count, h, out);
+    case NIFTI_TYPE_UINT64:
+      return Decode<std::uint64_t>(raw, count, h, out);
+    case NIFTI_TYPE_INT64:
+      return Decode<std::int64_t>(raw, count, h, out);
+    case NIFTI_TYPE_FLOAT32:
+      return Decode<float>(raw, count, h, out);
+    case NIFTI_TYPE_FLOAT64:
+      return Decode<double>(raw, count, h, out);
     default:
       for (std::size_t i = 0; i < count; ++i) {
         out[i] = static_cast<float>(FromBinary128(raw + i * 16, h.swapped) * h.slope + h.intercept);
@@ -207,8 +217,8 @@ Placement Place(const NiftiHeader& h, const AxisOrder& order) {
 absl::Status CheckSize(const InputFile& file, const NiftiHeader& h) {
   const std::int64_t needed = h.data_offset + h.FrameBytes() * h.frames;
   if (file.gzip() ? needed / kMaxExpansion > file.size() : needed > file.size()) {
-    return Refuse(absl::StrCat("truncated: the header promises ", needed, " bytes of ", h.datatype_name, " voxels, the ",
-                               file.gzip() ? "compressed file has " : "file has ", file.size()));
+    return Refuse(absl::StrCat("truncated: the header promises ", needed, " bytes of ", h.datatype_name,
+                               " voxels, the ", file.gzip() ? "compressed file has " : "file has ", file.size()));
   }
   return absl::OkStatus();
 }
@@ -294,8 +304,8 @@ Paths ResolvePaths(const std::filesystem::path& path) {
   std::error_code error;
   const std::string same = gz ? partner + ".gz" : partner;
   const std::string other = gz ? partner : partner + ".gz";
-  const std::filesystem::path found = !std::filesystem::exists(same, error) && std::filesystem::exists(other, error)
-                                          ? other : same;
+  const std::filesystem::path found =
+      !std::filesystem::exists(same, error) && std::filesystem::exists(other, error) ? other : same;
   return hdr ? Paths{path, found, true} : Paths{found, path, true};
 }
 
@@ -316,7 +326,8 @@ absl::StatusOr<NiftiVolume> ReadChecked(const Paths& paths, const NiftiOptions& 
   AMAES_ASSIGN_OR_RETURN(const NiftiHeader h,
                          ParseNiftiHeader(absl::string_view(bytes, have), paths.hdr_file, options.max_voxels));
   AMAES_ASSIGN_OR_RETURN(const AxisOrder order, ClosestAxes(h.affine));
-  if (h.pair && paths.header == paths.data) return Refuse("not a NIfTI file: a header whose voxels lie in an .img file");
+  if (h.pair && paths.header == paths.data)
+    return Refuse("not a NIfTI file: a header whose voxels lie in an .img file");
   NiftiVolume result;
   result.orientation = order.codes;
   result.frames = h.frames;
@@ -326,7 +337,8 @@ absl::StatusOr<NiftiVolume> ReadChecked(const Paths& paths, const NiftiOptions& 
     AMAES_RETURN_IF_ERROR(CheckSize(file, h));
     const std::int64_t gap = h.data_offset - file.position();
     AMAES_ASSIGN_OR_RETURN(const std::int64_t skipped, file.Skip(gap));
-    if (skipped < gap) return Refuse(absl::StrCat("truncated: the file ends before the voxels at byte ", h.data_offset));
+    if (skipped < gap)
+      return Refuse(absl::StrCat("truncated: the file ends before the voxels at byte ", h.data_offset));
     AMAES_RETURN_IF_ERROR(ReadFrame(file, h, placement));
     return ProveRest(file, h);
   };

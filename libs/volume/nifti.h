@@ -1,6 +1,7 @@
-// Reads NIfTI-1/2, ANALYZE 7.5, .hdr/.img pairs, plain or gzip. Header layouts, byte swapping and rotations are niftilib's;
-// the bytes are read here, so that every field is checked before it is used, memory is taken only for voxels that can be
-// there, and a hostile file yields a Status. What could still crash is caught by reading in a child process.
+// Reads NIfTI-1/2, ANALYZE 7.5, .hdr/.img pairs, plain or gzip. Header layouts, byte swapping and rotations are
+// niftilib's; the bytes are read here, so that every field is checked before it is used, memory is taken only for
+// voxels that can be there, and a hostile file yields a Status. What could still crash is caught by reading in a child
+// process.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +19,18 @@ struct NiftiOptions {
 };
 
 struct NiftiVolume {
-  Volume volume;                // reoriented to the closest RAS+ axes (permuted and flipped, never interpolated)
-  std::string orientation;      // of the file, e.g. "LPS", as nibabel.aff2axcodes names it
-  int frames = 1;               // volumes in the file; the first one is read
-  std::string datatype;         // of the file, e.g. "int16"
+  Volume volume;                      // reoriented to the closest RAS+ axes (permuted and flipped, never interpolated)
+  std::string orientation;            // of the file, e.g. "LPS", as nibabel.aff2axcodes names it
+  int frames = 1;                     // volumes in the file; the first one is read
+  std::string datatype;               // of the file, e.g. "int16"
   std::int64_t nonfinite_voxels = 0;  // NaN or infinite after scaling; replaced by 0
 };
 
 // The first 3D volume of the file, scaled by scl_slope and scl_inter (slope 0 or not finite = unscaled).
-// The affine follows nibabel: sform if its code is > 0, else qform if its code is > 0, else from pixdim alone (first axis to
-// the left, as ANALYZE means it). The spacing is pixdim's; where that is 0 or not finite, the affine's. A 4D file must hold
-// all its volumes, though only the first is kept; a 3D header whose last axis has one voxel is read, a 2D header is not.
-// `path` may name either half of a pair.
+// The affine follows nibabel: sform if its code is > 0, else qform if its code is > 0, else from pixdim alone (first
+// axis to the left, as ANALYZE means it). The spacing is pixdim's; where that is 0 or not finite, the affine's. A 4D
+// file must hold all its volumes, though only the first is kept; a 3D header whose last axis has one voxel is read, a
+// 2D header is not. `path` may name either half of a pair.
 //   - NotFound: no such file, or a .hdr without its .img.
 //   - InvalidArgument: refused; the message names the defect in a user's words: not a NIfTI file, "truncated: …",
 //     "2D image", "RGB voxels", "complex voxels", "no finite voxel", "constant image", "too large: …", "dimension …",

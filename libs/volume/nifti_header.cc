@@ -56,8 +56,8 @@ void CopyNiftiFields(const Header& h, Fields& f) {
   }
 }
 
-// ANALYZE 7.5 shares dim, datatype, pixdim and vox_offset with NIfTI-1. SPM keeps a scale factor where NIfTI has scl_slope,
-// and a voxel origin in five shorts at byte 253.
+// ANALYZE 7.5 shares dim, datatype, pixdim and vox_offset with NIfTI-1. SPM keeps a scale factor where NIfTI has
+// scl_slope, and a voxel origin in five shorts at byte 253.
 void ReadAnalyze(const char* bytes, bool swapped, Fields& f) {
   nifti_1_header h;
   std::memcpy(&h, bytes, sizeof(h));
@@ -166,17 +166,22 @@ absl::Status CheckDatatype(const Fields& f, NiftiHeader& out) {
   }
   switch (f.datatype) {
     case NIFTI_TYPE_RGB24:
-    case NIFTI_TYPE_RGBA32: return Refuse("RGB voxels: a colour picture, not intensities");
+    case NIFTI_TYPE_RGBA32:
+      return Refuse("RGB voxels: a colour picture, not intensities");
     case NIFTI_TYPE_COMPLEX64:
     case NIFTI_TYPE_COMPLEX128:
-    case NIFTI_TYPE_COMPLEX256: return Refuse("complex voxels: export the magnitude image");
-    case DT_BINARY: return Refuse("binary voxels (1 bit): convert to uint8");
-    default: return Refuse(absl::StrCat("unknown datatype ", f.datatype));
+    case NIFTI_TYPE_COMPLEX256:
+      return Refuse("complex voxels: export the magnitude image");
+    case DT_BINARY:
+      return Refuse("binary voxels (1 bit): convert to uint8");
+    default:
+      return Refuse(absl::StrCat("unknown datatype ", f.datatype));
   }
 }
 
 absl::Status CheckDataOffset(const Fields& f, NiftiHeader& out) {
-  // Single files hold four bytes of extension flags after the header; 0 is written by some tools and means "right after".
+  // Single files hold four bytes of extension flags after the header; 0 is written by some tools and means "right
+  // after".
   const double smallest = f.pair ? 0 : f.format == Fields::Format::kNifti2 ? 544 : 352;
   const double offset = f.vox_offset == 0 ? smallest : std::floor(f.vox_offset);
   if (!(offset >= smallest && offset <= 1e15)) {
@@ -210,9 +215,9 @@ absl::Status QuaternionAffine(const Fields& f, const std::array<double, 3>& spac
   for (const double offset : f.qoffset) {
     if (!std::isfinite(offset)) return Refuse("orientation: the qform's offset is not finite");
   }
-  const nifti_dmat44 m = nifti_quatern_to_dmat44(f.quaternion[0], f.quaternion[1], f.quaternion[2], f.qoffset[0],
-                                                 f.qoffset[1], f.qoffset[2], spacing[0], spacing[1], spacing[2],
-                                                 f.pixdim[0] < 0 ? -1 : 1);
+  const nifti_dmat44 m =
+      nifti_quatern_to_dmat44(f.quaternion[0], f.quaternion[1], f.quaternion[2], f.qoffset[0], f.qoffset[1],
+                              f.qoffset[2], spacing[0], spacing[1], spacing[2], f.pixdim[0] < 0 ? -1 : 1);
   for (int i = 0; i < 16; ++i) affine[i] = m.m[i / 4][i % 4];
   return absl::OkStatus();
 }

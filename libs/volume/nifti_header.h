@@ -20,7 +20,7 @@ struct NiftiHeader {
   bool swapped = false;  // of the other byte order
   Shape3 shape{};        // as in the file
   int frames = 1;
-  int datatype = 0;      // NIfTI's number
+  int datatype = 0;  // NIfTI's number
   std::string datatype_name;
   int voxel_bytes = 0;
   std::int64_t data_offset = 0;
@@ -32,8 +32,9 @@ struct NiftiHeader {
   std::int64_t FrameBytes() const { return VoxelCount(shape) * voxel_bytes; }
 };
 
-// `bytes`: the first 540 bytes of the file, or fewer if it is shorter. `hdr_file`: it came from a .hdr file, where a missing
-// NIfTI magic means ANALYZE. No field of the result can overflow: shape and voxel_bytes · shape · frames fit 62 bits.
+// `bytes`: the first 540 bytes of the file, or fewer if it is shorter. `hdr_file`: it came from a .hdr file, where a
+// missing NIfTI magic means ANALYZE. No field of the result can overflow: shape and voxel_bytes · shape · frames fit 62
+// bits.
 //   - InvalidArgument: see ReadNifti.
 absl::StatusOr<NiftiHeader> ParseNiftiHeader(absl::string_view bytes, bool hdr_file, std::int64_t max_voxels);
 

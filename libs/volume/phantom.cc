@@ -124,7 +124,8 @@ Volume Render(RandomStream& random, const Axes& axes, const Contrast& contrast, 
     const double imaginary = contrast.noise * random.Normal();
     const double field = std::max(0.5, 1 + 0.09 * bias.At(voxel));
     const double signal = image.voxels[at] * (1 + 0.025 * texture.At(voxel)) * field;
-    image.voxels[at] = labels.voxels[at] == kBackground ? 0.0f : static_cast<float>(std::hypot(signal + real, imaginary));
+    image.voxels[at] =
+        labels.voxels[at] == kBackground ? 0.0f : static_cast<float>(std::hypot(signal + real, imaginary));
   });
   return image;
 }

@@ -1,5 +1,6 @@
 // Brain-like phantoms for the demo and for tests: a skull, grey and white matter with folds, ventricles, deep nuclei,
-// optionally lesions, in several contrasts of the same anatomy, with labels. Pure: (seed, subject) gives the same voxels.
+// optionally lesions, in several contrasts of the same anatomy, with labels. Pure: (seed, subject) gives the same
+// voxels.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ struct PhantomOptions {
 inline constexpr int kPhantomLabels = 7;
 
 struct Phantom {
-  Volume labels;                     // whole numbers
+  Volume labels;                       // whole numbers
   std::vector<std::string> contrasts;  // "T1w", "T2w", "FLAIR"
-  std::vector<Volume> images;        // one per contrast, grid of labels; noise, a smooth bias field, background 0
+  std::vector<Volume> images;          // one per contrast, grid of labels; noise, a smooth bias field, background 0
 };
 
 Phantom MakePhantom(int subject, const PhantomOptions& options);

@@ -117,8 +117,8 @@ double Ellipsoid::Depth(const Vec& p) const {
   const double z2 = -y1 * std::sin(tilt) + z * std::cos(tilt);
   const double u = x1 / radii[0], v = y2 / radii[1], w = z2 / radii[2];
   const double r = std::sqrt(u * u + v * v + w * w);
-  const double g = std::sqrt(u * u / (radii[0] * radii[0]) + v * v / (radii[1] * radii[1]) +
-                             w * w / (radii[2] * radii[2]));
+  const double g =
+      std::sqrt(u * u / (radii[0] * radii[0]) + v * v / (radii[1] * radii[1]) + w * w / (radii[2] * radii[2]));
   return r < 1e-9 ? *std::min_element(radii.begin(), radii.end()) : (1 - r) * r / g;
 }
 
@@ -204,7 +204,8 @@ Label Head::Cerebrum(const Vec& p, double hull, double floor, double bend, const
   return kWhite;
 }
 
-// Distance to the nearest sulcus. Sulci are where the fold field is near zero; they narrow with depth and end at `reach`.
+// Distance to the nearest sulcus. Sulci are where the fold field is near zero; they narrow with depth and end at
+// `reach`.
 double Head::Sulcus(double depth, double reach, const Shape3& voxel) const {
   const double sheet = folds_.DistanceToZero(voxel, 0.06);
   const double open = a_.sulcus_mm * (1.25 - depth / reach);

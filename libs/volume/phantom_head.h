@@ -1,5 +1,5 @@
-// The anatomy behind the phantoms: where in a head a point lies. Everything is in millimetres from the middle of the brain,
-// x to the right, y to the front, z up, for a head whose outer half axes are kHeadMm.
+// The anatomy behind the phantoms: where in a head a point lies. Everything is in millimetres from the middle of the
+// brain, x to the right, y to the front, z up, for a head whose outer half axes are kHeadMm.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ inline constexpr Vec kHeadMm{72, 88, 76};
 using Label = int;
 inline constexpr Label kBackground = 0, kScalp = 1, kCsf = 2, kGrey = 3, kWhite = 4, kDeepGrey = 5, kLesion = 6;
 
-// Smooth isotropic noise of unit variance: plane waves of about one wavelength. Along each axis a wave is a table of complex
-// numbers, so a voxel costs two multiplications per wave.
+// Smooth isotropic noise of unit variance: plane waves of about one wavelength. Along each axis a wave is a table of
+// complex numbers, so a voxel costs two multiplications per wave.
 class WaveField {
  public:
   WaveField(RandomStream& random, int waves, double wavelength_mm, const Axes& axes);
@@ -50,14 +50,14 @@ struct Ellipsoid {
 
 // One subject's measures, all drawn at once.
 struct Anatomy {
-  Vec size;              // relative to kHead
-  double skull_mm;       // scalp, bone and fluid above the brain
+  Vec size;         // relative to kHead
+  double skull_mm;  // scalp, bone and fluid above the brain
   double cortex_mm;
-  double sulcus_mm;      // half width of a sulcus at the surface
+  double sulcus_mm;  // half width of a sulcus at the surface
   double sulcus_depth_mm;
-  double ventricle;      // relative size
-  double lean;           // of the head, radians about z
-  double asymmetry;      // left against right
+  double ventricle;  // relative size
+  double lean;       // of the head, radians about z
+  double asymmetry;  // left against right
 };
 
 struct Structures {

@@ -38,9 +38,9 @@ double MirrorCoordinate(double c, std::int64_t size) {
 struct AxisPlan {
   std::int64_t in = 0;
   std::int64_t out = 0;
-  std::vector<float> gauss;                           // weights 0 … radius; empty: no smoothing
-  std::vector<std::array<std::int32_t, 4>> taps;      // per output: the four input indices
-  std::vector<std::array<float, 4>> weights;          // per output: their weights
+  std::vector<float> gauss;                       // weights 0 … radius; empty: no smoothing
+  std::vector<std::array<std::int32_t, 4>> taps;  // per output: the four input indices
+  std::vector<std::array<float, 4>> weights;      // per output: their weights
 };
 
 std::vector<float> GaussianWeights(double sigma) {
@@ -133,7 +133,8 @@ void Interpolate(const AxisPlan& plan, const float* in, float* out) {
   }
 }
 
-// Where the lines of one group lie. Line l of an array (outer, size, inner) starts at (l / inner) * size * inner + l % inner.
+// Where the lines of one group lie. Line l of an array (outer, size, inner) starts at (l / inner) * size * inner + l %
+// inner.
 struct Group {
   std::int64_t first = 0;
   int count = 0;
@@ -166,8 +167,8 @@ void Scatter(const Group& g, const float* buffer, std::int64_t size, std::int64_
   }
 }
 
-// Calls work(begin, end) for ranges that cover [0, count), on up to `threads` threads, this one among them. Fewer threads
-// than asked for is fine: every range is independent of the others.
+// Calls work(begin, end) for ranges that cover [0, count), on up to `threads` threads, this one among them. Fewer
+// threads than asked for is fine: every range is independent of the others.
 template <typename Work>
 void ParallelRanges(std::int64_t count, int threads, const Work& work) {
   constexpr std::int64_t kRange = 8;
@@ -191,8 +192,8 @@ void ParallelRanges(std::int64_t count, int threads, const Work& work) {
 }
 
 // One axis of an array (outer, plan.in, inner) → (outer, plan.out, inner).
-std::vector<float> ResampleAxis(const std::vector<float>& in, const AxisPlan& plan, std::int64_t outer, std::int64_t inner,
-                                int threads) {
+std::vector<float> ResampleAxis(const std::vector<float>& in, const AxisPlan& plan, std::int64_t outer,
+                                std::int64_t inner, int threads) {
   std::vector<float> out(static_cast<std::size_t>(outer * plan.out * inner));
   const std::int64_t lines = outer * inner;
   const std::int64_t groups = (lines + kLanes - 1) / kLanes;

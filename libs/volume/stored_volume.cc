@@ -1,6 +1,5 @@
 #include "libs/volume/stored_volume.h"
 
-#include <b2nd.h>
 #include <blosc2.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +8,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -24,108 +21,6 @@
 
 namespace amaes {
 namespace {
-
-constexpr std::int64_t kChunkSide = 64;
-constexpr std::int64_t kBlockSide = 16;
-constexpr int kCompressionLevel = 5;
-constexpr double kMaxStored = 65535;
-
-struct Range {
-  float low = 0;
-  float high = 0;
-  bool whole_numbers = true;
-};
-
-absl::StatusOr<Range> FindRange(const Volume& volume) {
-  if (volume.voxels.empty() || VoxelCount(volume.shape) != static_cast<std::int64_t>(volume.voxels.size())) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot store a volume of ", absl::StrJoin(volume.shape, " x "),
-                                                   " with ", volume.voxels.size(), " voxels"));
-  }
-  const auto finite = [](double v) { return std::isfinite(v); };
-  if (!std::all_of(volume.affine.begin(), volume.affine.end(), finite) ||
-      !std::all_of(volume.spacing.begin(), volume.spacing.end(), finite)) {
-    return absl::InvalidArgumentError("cannot store a volume whose affine or spacing is not finite");
-  }
-  Range range{volume.voxels[0], volume.voxels[0], true};
-  for (const float v : volume.voxels) {
-    if (!std::isfinite(v)) return absl::InvalidArgumentError("cannot store a volume with a voxel that is not finite");
-    range.low = std::min(range.low, v);
-    range.high = std::max(range.high, v);
-    range.whole_numbers = range.whole_numbers && v == std::rint(v);
-  }
-  return range;
-}
-
-// Labels and other whole numbers are kept exactly; everything else is spread over all 65536 steps.
-StoredMeta PlanMeta(const Volume& volume, const Range& range) {
-  StoredMeta meta;
-  meta.shape = volume.shape;
-  for (int a = 0; a < 3; ++a) {
-    meta.chunk[a] = std::min(volume.shape[a], kChunkSide);
-    meta.block[a] = std::min(meta.chunk[a], kBlockSide);
-  }
-  const double extent = static_cast<double>(range.high) - range.low;
-  const bool exact = extent == 0 || (range.whole_numbers && extent <= kMaxStored);
-  meta.scale = exact ? 1.0 : extent / kMaxStored;
-  meta.offset = range.low;
-  meta.spacing = volume.spacing;
-  meta.affine = volume.affine;
-  return meta;
-}
-
-std::vector<std::uint16_t> Quantise(const Volume& volume, const StoredMeta& meta) {
-  std::vector<std::uint16_t> out(volume.voxels.size());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const double steps = (static_cast<double>(volume.voxels[i]) - meta.offset) / meta.scale;
-    out[i] = static_cast<std::uint16_t>(std::clamp(std::rint(steps), 0.0, kMaxStored));
-  }
-  return out;
-}
-
-absl::Status BloscError(absl::string_view what, int code) {
-  return absl::InternalError(absl::StrCat(what, ": blosc2: ", blosc2_error_string(code)));
-}
-
-// The whole file in memory, not yet sealed.
-absl::StatusOr<std::string> Compress(const std::vector<std::uint16_t>& stored, const StoredMeta& meta) {
-  blosc2_cparams cparams = BLOSC2_CPARAMS_DEFAULTS;
-  cparams.compcode = BLOSC_ZSTD;
-  cparams.clevel = kCompressionLevel;
-  cparams.typesize = sizeof(std::uint16_t);
-  cparams.nthreads = 1;
-  cparams.filters[BLOSC2_MAX_FILTERS - 1] = BLOSC_BITSHUFFLE;
-  blosc2_dparams dparams = BLOSC2_DPARAMS_DEFAULTS;
-  blosc2_storage storage = BLOSC2_STORAGE_DEFAULTS;
-  storage.contiguous = true;
-  storage.cparams = &cparams;
-  storage.dparams = &dparams;
-  std::string content = EncodeStoredMeta(meta);
-  char name[] = "amaes";
-  blosc2_metalayer metalayer{};
-  metalayer.name = name;
-  metalayer.content = reinterpret_cast<std::uint8_t*>(content.data());
-  metalayer.content_len = static_cast<std::int32_t>(content.size());
-  std::int32_t chunk[3], block[3];
-  std::copy(meta.chunk.begin(), meta.chunk.end(), chunk);
-  std::copy(meta.block.begin(), meta.block.end(), block);
-  const std::unique_ptr<b2nd_context_t, int (*)(b2nd_context_t*)> context(
-      b2nd_create_ctx(&storage, 3, meta.shape.data(), chunk, block, "<u2", DTYPE_NUMPY_FORMAT, &metalayer, 1),
-      b2nd_free_ctx);
-  if (context == nullptr) return absl::InternalError("blosc2 makes no array");
-  b2nd_array_t* raw = nullptr;
-  int code = b2nd_from_cbuffer(context.get(), &raw, stored.data(),
-                               static_cast<std::int64_t>(stored.size() * sizeof(std::uint16_t)));
-  if (code < 0) return BloscError("cannot compress", code);
-  const std::unique_ptr<b2nd_array_t, int (*)(b2nd_array_t*)> array(raw, b2nd_free);
-  std::uint8_t* frame = nullptr;
-  std::int64_t size = 0;
-  bool needs_free = false;
-  code = b2nd_to_cframe(array.get(), &frame, &size, &needs_free);
-  if (code < 0) return BloscError("cannot lay out a file", code);
-  std::string file(reinterpret_cast<const char*>(frame), static_cast<std::size_t>(size));
-  if (needs_free) std::free(frame);
-  return file;
-}
 
 // One reader's blosc2 state and buffers. Used by one thread at a time.
 struct Decoder {
@@ -190,7 +85,10 @@ class File {
 class Blosc2Volume final : public StoredVolume {
  public:
   Blosc2Volume(std::unique_ptr<File> file, StoredFrame frame, std::vector<std::uint32_t> checksums)
-      : file_(std::move(file)), frame_(std::move(frame)), checksums_(std::move(checksums)), checked_(frame_.chunks.size()) {}
+      : file_(std::move(file)),
+        frame_(std::move(frame)),
+        checksums_(std::move(checksums)),
+        checked_(frame_.chunks.size()) {}
 
   const Shape3& shape() const override { return frame_.meta.shape; }
   float minimum() const override { return static_cast<float>(frame_.meta.offset); }
@@ -296,8 +194,9 @@ class Blosc2Volume final : public StoredVolume {
       return damaged("its header's sizes are wrong");
     }
     MaskBlocks(box, decoder);
-    const int n = blosc2_decompress_ctx(decoder.context, decoder.compressed.data(), static_cast<std::int32_t>(chunk.size),
-                                        decoder.raw.data(), static_cast<std::int32_t>(bytes));
+    const int n =
+        blosc2_decompress_ctx(decoder.context, decoder.compressed.data(), static_cast<std::int32_t>(chunk.size),
+                              decoder.raw.data(), static_cast<std::int32_t>(bytes));
     if (n != bytes) return damaged(n < 0 ? blosc2_error_string(n) : "it is too short");
     return absl::OkStatus();
   }
@@ -333,7 +232,8 @@ class Blosc2Volume final : public StoredVolume {
       for (std::int64_t y = box.start[1]; y < box.start[1] + box.size[1]; ++y) {
         const std::int64_t row_block = (x / block[0] * blocks[1] + y / block[1]) * blocks[2];
         const std::int64_t row_voxel = (x % block[0] * block[1] + y % block[1]) * block[2];
-        float* to = out + ((x - box.start[0] + box.to[0]) * size[1] + y - box.start[1] + box.to[1]) * size[2] + box.to[2];
+        float* to =
+            out + ((x - box.start[0] + box.to[0]) * size[1] + y - box.start[1] + box.to[1]) * size[2] + box.to[2];
         for (std::int64_t z = box.start[2]; z < box.start[2] + box.size[2];) {
           const std::int64_t run = std::min(block[2] - z % block[2], box.start[2] + box.size[2] - z);
           const std::uint16_t* from =
@@ -356,27 +256,6 @@ class Blosc2Volume final : public StoredVolume {
 };
 
 }  // namespace
-
-absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume) {
-  AMAES_ASSIGN_OR_RETURN(const Range range, FindRange(volume));
-  InitBlosc2();
-  const StoredMeta meta = PlanMeta(volume, range);
-  AMAES_ASSIGN_OR_RETURN(std::string file, Compress(Quantise(volume, meta), meta));
-  AMAES_RETURN_IF_ERROR(SealFrame(file));
-  const auto read = [&](std::int64_t position, std::int64_t size, char* out) {
-    std::memcpy(out, file.data() + position, static_cast<std::size_t>(size));
-    return absl::OkStatus();
-  };
-  const absl::StatusOr<StoredFrame> frame = ParseFrame(static_cast<std::int64_t>(file.size()), read);
-  if (!frame.ok()) return absl::InternalError(absl::StrCat("wrote an unreadable file: ", frame.status().message()));
-  std::vector<std::uint32_t> checksums;
-  checksums.reserve(frame->chunks.size());
-  for (const StoredChunk& chunk : frame->chunks) {
-    checksums.push_back(Crc32c(file.data() + chunk.position, static_cast<std::size_t>(chunk.size)));
-  }
-  AMAES_RETURN_IF_ERROR(files::WriteAtomic(path, file));
-  return checksums;
-}
 
 absl::StatusOr<std::unique_ptr<StoredVolume>> StoredVolume::Open(const std::filesystem::path& path,
                                                                  std::vector<std::uint32_t> chunk_checksums) {

@@ -1,11 +1,11 @@
-// A preprocessed volume on disk: one .b2nd file (blosc2 NDim, uint16, bitshuffle + zstd, chunks about 64^3, blocks about
-// 16^3) with scale and offset in its metadata (the layout: stored_volume_frame.h). value = stored * scale + offset, worked out
-// in double and rounded to float32. Whole numbers that span at most 65535 (labels) are kept exactly, everything else to half
-// of (maximum - minimum) / 65535. python-blosc2 and what rests on it can open the file.
+// A preprocessed volume on disk: one .b2nd file (blosc2 NDim, uint16, bitshuffle + zstd, chunks about 64^3, blocks
+// about 16^3) with scale and offset in its metadata (the layout: stored_volume_frame.h). value = stored * scale +
+// offset, worked out in double and rounded to float32. Whole numbers that span at most 65535 (labels) are kept exactly,
+// everything else to half of (maximum - minimum) / 65535. python-blosc2 and what rests on it can open the file.
 //
-// blosc2 keeps no checksums. WriteStoredVolume returns the CRC-32C of every chunk's compressed bytes; the catalogue keeps
-// them, and a reader that was given them checks each chunk the first time it touches it. Header, index and trailer carry a
-// CRC-32C of their own, checked by Open before anything in them is used.
+// blosc2 keeps no checksums. WriteStoredVolume returns the CRC-32C of every chunk's compressed bytes; the catalogue
+// keeps them, and a reader that was given them checks each chunk the first time it touches it. Header, index and
+// trailer carry a CRC-32C of their own, checked by Open before anything in them is used.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@
 
 namespace amaes {
 
-// Writes atomically (temporary file, flush, rename). Returns the chunk checksums, in chunk order (row-major over the grid).
-// The same volume gives the same bytes. Stores affine and spacing too.
+// Writes atomically (temporary file, flush, rename). Returns the chunk checksums, in chunk order (row-major over the
+// grid). The same volume gives the same bytes. Stores affine and spacing too.
 //   - InvalidArgument: an empty volume, or a voxel, spacing or affine that is not finite.
 //   - ResourceExhausted, PermissionDenied, Unavailable: I/O error.
 absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume);
@@ -29,8 +29,8 @@ absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesyst
 class StoredVolume {
  public:
   // - NotFound: no such file.   - Unavailable: I/O error (ReadBox and Verify too).
-  // - DataLoss: not a stored volume, damaged, truncated, a newer format (named in the message), or another number of chunks
-  //   than of checksums.
+  // - DataLoss: not a stored volume, damaged, truncated, a newer format (named in the message), or not as many chunks as
+  //   checksums.
   // `chunk_checksums` empty: no chunk is checked.
   static absl::StatusOr<std::unique_ptr<StoredVolume>> Open(const std::filesystem::path& path,
                                                             std::vector<std::uint32_t> chunk_checksums);
@@ -39,7 +39,8 @@ class StoredVolume {
   virtual const Shape3& shape() const = 0;
   virtual float minimum() const = 0;  // smallest value of the volume, from the metadata: the pad value of crops
 
-  // Reads the compressed bytes of the chunks that the box touches, decodes only the blocks that it touches. `out` has VoxelCount(size) floats, z fastest.
+  // Reads the compressed bytes of the chunks that the box touches, decodes only the blocks that it touches. `out` has
+  // VoxelCount(size) floats, z fastest.
   //   - OutOfRange: the box is not inside the volume.   - DataLoss: a chunk is damaged; the message names its index.
   virtual absl::Status ReadBox(const Shape3& start, const Shape3& size, absl::Span<float> out) = 0;
 

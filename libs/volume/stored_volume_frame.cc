@@ -18,9 +18,9 @@ namespace {
 
 // Fixed positions in the header of a frame; numbers there are big-endian.
 constexpr std::int64_t kMagic = 2;
-constexpr std::int64_t kHeaderSize = 11;   // int32
-constexpr std::int64_t kFrameSize = 16;    // uint64
-constexpr std::int64_t kChunkBytes = 39;   // int64: all chunks together
+constexpr std::int64_t kHeaderSize = 11;  // int32
+constexpr std::int64_t kFrameSize = 16;   // uint64
+constexpr std::int64_t kChunkBytes = 39;  // int64: all chunks together
 constexpr std::int64_t kSmallestHeader = 87;
 constexpr std::int64_t kLargestHeader = 1 << 16;
 constexpr std::int64_t kLargestTail = std::int64_t{1} << 28;
@@ -115,8 +115,8 @@ absl::StatusOr<StoredMeta> DecodeMeta(const std::string& header, std::size_t dig
   }
   StoredMeta meta;
   if (!ReadShape(field("shape"), std::int64_t{1} << 20, meta.shape) || !ReadShape(field("chunk"), 1024, meta.chunk) ||
-      !ReadShape(field("block"), 1024, meta.block) ||
-      !ReadNumbers(field("spacing"), meta.spacing.data(), 3) || !ReadNumbers(field("affine"), meta.affine.data(), 16)) {
+      !ReadShape(field("block"), 1024, meta.block) || !ReadNumbers(field("spacing"), meta.spacing.data(), 3) ||
+      !ReadNumbers(field("affine"), meta.affine.data(), 16)) {
     return Lost("damaged: the metadata lacks a field");
   }
   if (!field("scale").is_number() || !field("offset").is_number()) return Lost("damaged: the metadata lacks a field");
@@ -126,8 +126,8 @@ absl::StatusOr<StoredMeta> DecodeMeta(const std::string& header, std::size_t dig
   return meta;
 }
 
-// The index is one blosc2 chunk: a little-endian int64 per chunk, relative to the end of the header. The top bit marks a
-// chunk that takes no room; the rest of the top byte then says what it holds.
+// The index is one blosc2 chunk: a little-endian int64 per chunk, relative to the end of the header. The top bit marks
+// a chunk that takes no room; the rest of the top byte then says what it holds.
 absl::StatusOr<std::vector<StoredChunk>> DecodeIndex(const std::string& tail, const Layout& layout, std::size_t count) {
   std::int32_t bytes = 0, compressed = 0, block = 0;
   if (tail.size() < BLOSC_EXTENDED_HEADER_LENGTH ||
@@ -138,7 +138,8 @@ absl::StatusOr<std::vector<StoredChunk>> DecodeIndex(const std::string& tail, co
   }
   std::vector<char> raw(static_cast<std::size_t>(bytes));
   blosc2_dparams parameters = BLOSC2_DPARAMS_DEFAULTS;
-  const std::unique_ptr<blosc2_context, void (*)(blosc2_context*)> context(blosc2_create_dctx(parameters), blosc2_free_ctx);
+  const std::unique_ptr<blosc2_context, void (*)(blosc2_context*)> context(blosc2_create_dctx(parameters),
+                                                                           blosc2_free_ctx);
   if (blosc2_decompress_ctx(context.get(), tail.data(), compressed, raw.data(), bytes) != bytes) {
     return Lost("damaged: the index cannot be decoded");
   }
@@ -187,18 +188,19 @@ std::int64_t StoredMeta::ChunkBytes() const {
 }
 
 std::string EncodeStoredMeta(const StoredMeta& meta) {
-  const std::string text = nlohmann::json{{"format", kStoredFormat}, {"shape", meta.shape},     {"chunk", meta.chunk},
-                                          {"block", meta.block},     {"scale", meta.scale},     {"offset", meta.offset},
-                                          {"spacing", meta.spacing}, {"affine", meta.affine},
-                                          {"crc32c", std::string(kChecksumDigits, '0')}}
-                               .dump();
+  const std::string text =
+      nlohmann::json{{"format", kStoredFormat}, {"shape", meta.shape},   {"chunk", meta.chunk},
+                     {"block", meta.block},     {"scale", meta.scale},   {"offset", meta.offset},
+                     {"spacing", meta.spacing}, {"affine", meta.affine}, {"crc32c", std::string(kChecksumDigits, '0')}}
+          .dump();
   // msgpack: str 16.
   std::string out = {'\xda', static_cast<char>(text.size() >> 8), static_cast<char>(text.size() & 0xff)};
   return out + text;
 }
 
 absl::Status SealFrame(std::string& frame) {
-  if (frame.size() < static_cast<std::size_t>(kSmallestHeader)) return absl::InternalError("blosc2 frame without a header");
+  if (frame.size() < static_cast<std::size_t>(kSmallestHeader))
+    return absl::InternalError("blosc2 frame without a header");
   const absl::StatusOr<Layout> layout = ReadLayout(frame, static_cast<std::int64_t>(frame.size()));
   if (!layout.ok()) return absl::InternalError(layout.status().message());
   std::string header = frame.substr(0, static_cast<std::size_t>(layout->header));

@@ -1,11 +1,12 @@
 // The layout of a stored volume's file: a blosc2 contiguous frame (c-blosc2, README_CFRAME_FORMAT) with two metalayers,
 // `b2nd` (blosc2's own) and `amaes`. The latter is one msgpack string that holds JSON:
 //
-//   {"affine":[16],"block":[3],"chunk":[3],"crc32c":"89abcdef","format":1,"offset":…,"scale":…,"shape":[3],"spacing":[3]}
+//   {"affine":[16],"block":[3],"chunk":[3],"crc32c":"89abcdef","format":1,"offset":0.0,"scale":1.5e-05,"shape":[3],
+//    "spacing":[3]}
 //
 //   value = stored * scale + offset, worked out in double; `offset` is the volume's minimum.
-//   crc32c  CRC-32C of everything but the chunks: the header, with these eight digits as zeros, then all bytes behind the
-//           last chunk (index and trailer). blosc2 parses nothing that has not passed this check.
+//   crc32c: CRC-32C of everything but the chunks: the header, with these eight digits as zeros, then all bytes behind the
+//   last chunk (index and trailer). blosc2 parses nothing that has not passed this check.
 #pragma once
 
 #include <array>

@@ -210,8 +210,8 @@ absl::Status SocketAgentLink::WaitUntil(absl::Duration timeout, absl::string_vie
 
 absl::StatusOr<WorkerStart> SocketAgentLink::WaitForStart(absl::Duration timeout) {
   MutexLock lock(mutex_);
-  const absl::Status status =
-      WaitUntil(timeout, "the agent's order to start", [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return start_.has_value(); });
+  const absl::Status status = WaitUntil(timeout, "the agent's order to start",
+                                        [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return start_.has_value(); });
   if (!status.ok()) return status;
   if (start_->protocol_version > kWorkerProtocolVersion) {
     return absl::FailedPreconditionError(absl::StrCat("the agent speaks worker protocol ", start_->protocol_version,

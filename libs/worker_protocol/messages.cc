@@ -10,7 +10,9 @@ namespace {
 
 // Length of the UTF-8 sequence at `text[at]`, 0 if there is none (RFC 3629: no surrogates, nothing overlong).
 std::size_t SequenceLength(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
   const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const unsigned first = byte(at), second = byte(at + 1);
   if (first < 0x80) return 1;
@@ -59,11 +61,21 @@ void ToProto(const WorkerStart& in, v1::WorkerCommand& message) {
   out.set_previous_folder(Text(in.previous_folder));
 }
 WorkerStart FromProto(const v1::WorkerStart& in) {
-  return {.protocol_version = in.protocol_version(), .job = in.job(), .attempt = in.attempt(), .rank = in.rank(),
-          .world_size = in.world_size(), .spec_json = in.spec_json(), .job_folder = in.job_folder(),
-          .volumes_folder = in.volumes_folder(), .dataset_folder = in.dataset_folder(),
-          .bind_address = in.bind_address(), .device_index = in.device_index(), .first_lane = in.first_lane(),
-          .last_lane = in.last_lane(), .staging_folder = in.staging_folder(), .previous_folder = in.previous_folder()};
+  return {.protocol_version = in.protocol_version(),
+          .job = in.job(),
+          .attempt = in.attempt(),
+          .rank = in.rank(),
+          .world_size = in.world_size(),
+          .spec_json = in.spec_json(),
+          .job_folder = in.job_folder(),
+          .volumes_folder = in.volumes_folder(),
+          .dataset_folder = in.dataset_folder(),
+          .bind_address = in.bind_address(),
+          .device_index = in.device_index(),
+          .first_lane = in.first_lane(),
+          .last_lane = in.last_lane(),
+          .staging_folder = in.staging_folder(),
+          .previous_folder = in.previous_folder()};
 }
 
 void Fill(const KeyValue& in, v1::KeyValue& out) {
@@ -71,9 +83,7 @@ void Fill(const KeyValue& in, v1::KeyValue& out) {
   out.set_value(Text(in.value));
   out.set_aborted(in.aborted);
 }
-KeyValue FromProto(const v1::KeyValue& in) {
-  return {.key = in.key(), .value = in.value(), .aborted = in.aborted()};
-}
+KeyValue FromProto(const v1::KeyValue& in) { return {.key = in.key(), .value = in.value(), .aborted = in.aborted()}; }
 void ToProto(const KeyValue& in, v1::WorkerCommand& message) { Fill(in, *message.mutable_value()); }
 void ToProto(const KeyValue& in, v1::WorkerReport& message) { Fill(in, *message.mutable_set()); }
 
@@ -102,10 +112,15 @@ void ToProto(const TrainProgress& in, v1::WorkerReport& message) {
   out.set_peak_memory_bytes(in.peak_memory_bytes);
 }
 TrainProgress FromProto(const v1::TrainProgress& in) {
-  return {.step = in.step(), .loss_masked = in.loss_masked(), .loss_visible = in.loss_visible(),
-          .masked_r2 = in.masked_r2(), .learning_rate = in.learning_rate(),
-          .samples_per_second = in.samples_per_second(), .data_wait_ratio = in.data_wait_ratio(),
-          .step_seconds = in.step_seconds(), .peak_memory_bytes = in.peak_memory_bytes()};
+  return {.step = in.step(),
+          .loss_masked = in.loss_masked(),
+          .loss_visible = in.loss_visible(),
+          .masked_r2 = in.masked_r2(),
+          .learning_rate = in.learning_rate(),
+          .samples_per_second = in.samples_per_second(),
+          .data_wait_ratio = in.data_wait_ratio(),
+          .step_seconds = in.step_seconds(),
+          .peak_memory_bytes = in.peak_memory_bytes()};
 }
 
 void ToProto(const ValidationResult& in, v1::WorkerReport& message) {
@@ -118,8 +133,12 @@ void ToProto(const ValidationResult& in, v1::WorkerReport& message) {
   out.set_loss_visible_mean(in.loss_visible_mean);
 }
 ValidationResult FromProto(const v1::ValidationResult& in) {
-  return {.step = in.step(), .split = in.split(), .loss_masked = in.loss_masked(), .loss_visible = in.loss_visible(),
-          .masked_r2 = in.masked_r2(), .loss_visible_mean = in.loss_visible_mean()};
+  return {.step = in.step(),
+          .split = in.split(),
+          .loss_masked = in.loss_masked(),
+          .loss_visible = in.loss_visible(),
+          .masked_r2 = in.masked_r2(),
+          .loss_visible_mean = in.loss_visible_mean()};
 }
 
 void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
@@ -134,8 +153,13 @@ void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
   out.set_persist_seconds(in.persist_seconds);
 }
 CheckpointCommitted FromProto(const v1::CheckpointCommitted& in) {
-  return {.name = in.name(), .step = in.step(), .manifest_sha256 = in.manifest_sha256(), .size_bytes = in.size_bytes(),
-          .parent = in.parent(), .loss_masked = in.loss_masked(), .stall_seconds = in.stall_seconds(),
+  return {.name = in.name(),
+          .step = in.step(),
+          .manifest_sha256 = in.manifest_sha256(),
+          .size_bytes = in.size_bytes(),
+          .parent = in.parent(),
+          .loss_masked = in.loss_masked(),
+          .stall_seconds = in.stall_seconds(),
           .persist_seconds = in.persist_seconds()};
 }
 
@@ -158,8 +182,13 @@ void ToProto(const IngestCount& in, v1::WorkerReport& message) {
   out.set_voxels(in.voxels);
 }
 IngestCount FromProto(const v1::IngestCount& in) {
-  return {.files = in.files(), .done = in.done(), .volumes = in.volumes(), .quarantined = in.quarantined(),
-          .duplicates = in.duplicates(), .skipped = in.skipped(), .voxels = in.voxels()};
+  return {.files = in.files(),
+          .done = in.done(),
+          .volumes = in.volumes(),
+          .quarantined = in.quarantined(),
+          .duplicates = in.duplicates(),
+          .skipped = in.skipped(),
+          .voxels = in.voxels()};
 }
 
 void ToProto(const DatasetStaged& in, v1::WorkerReport& message) {
@@ -194,8 +223,8 @@ absl::Status NotA(absl::string_view what, std::size_t size) {
 }
 
 absl::Status WithoutContent(absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("a ", what, " without content that this version (worker protocol ", kWorkerProtocolVersion, ") knows"));
+  return absl::InvalidArgumentError(absl::StrCat("a ", what, " without content that this version (worker protocol ",
+                                                 kWorkerProtocolVersion, ") knows"));
 }
 
 }  // namespace
@@ -216,10 +245,14 @@ absl::StatusOr<WorkerCommand> DecodeCommand(const std::string& bytes) {
   v1::WorkerCommand in;
   if (!Parse(bytes, in)) return NotA("worker command", bytes.size());
   switch (in.content_case()) {
-    case v1::WorkerCommand::kStart: return FromProto(in.start());
-    case v1::WorkerCommand::kValue: return FromProto(in.value());
-    case v1::WorkerCommand::kStop: return WorkerStop{.reason = in.stop().reason()};
-    case v1::WorkerCommand::CONTENT_NOT_SET: break;
+    case v1::WorkerCommand::kStart:
+      return FromProto(in.start());
+    case v1::WorkerCommand::kValue:
+      return FromProto(in.value());
+    case v1::WorkerCommand::kStop:
+      return WorkerStop{.reason = in.stop().reason()};
+    case v1::WorkerCommand::CONTENT_NOT_SET:
+      break;
   }
   return WithoutContent("worker command");
 }
@@ -231,22 +264,33 @@ absl::StatusOr<WorkerReport> DecodeReport(const std::string& bytes) {
   switch (in.content_case()) {
     case Report::kHello:
       return WorkerHello{.protocol_version = in.hello().protocol_version(), .software = in.hello().software()};
-    case Report::kPhase: return WorkerPhase{.phase = in.phase().phase(), .step = in.phase().step()};
-    case Report::kSet: return FromProto(in.set());
-    case Report::kWait: return KeyWait{.key = in.wait().key()};
-    case Report::kProgress: return FromProto(in.progress());
-    case Report::kValidation: return FromProto(in.validation());
-    case Report::kCheckpoint: return FromProto(in.checkpoint());
-    case Report::kRejected: return CheckpointRejected{.name = in.rejected().name(), .reason = in.rejected().reason()};
-    case Report::kDeleted: return CheckpointDeleted{.name = in.deleted().name()};
-    case Report::kIngest: return FromProto(in.ingest());
-    case Report::kStaged: return DatasetStaged{.digest = in.staged().digest()};
+    case Report::kPhase:
+      return WorkerPhase{.phase = in.phase().phase(), .step = in.phase().step()};
+    case Report::kSet:
+      return FromProto(in.set());
+    case Report::kWait:
+      return KeyWait{.key = in.wait().key()};
+    case Report::kProgress:
+      return FromProto(in.progress());
+    case Report::kValidation:
+      return FromProto(in.validation());
+    case Report::kCheckpoint:
+      return FromProto(in.checkpoint());
+    case Report::kRejected:
+      return CheckpointRejected{.name = in.rejected().name(), .reason = in.rejected().reason()};
+    case Report::kDeleted:
+      return CheckpointDeleted{.name = in.deleted().name()};
+    case Report::kIngest:
+      return FromProto(in.ingest());
+    case Report::kStaged:
+      return DatasetStaged{.digest = in.staged().digest()};
     case Report::kFinished:
       return WorkerFinished{.complete = in.finished().complete(), .step = in.finished().step()};
     case Report::kFailed:
-      return WorkerFailed{.reason = in.failed().reason(), .message = in.failed().message(),
-                          .retryable = in.failed().retryable()};
-    case Report::CONTENT_NOT_SET: break;
+      return WorkerFailed{
+          .reason = in.failed().reason(), .message = in.failed().message(), .retryable = in.failed().retryable()};
+    case Report::CONTENT_NOT_SET:
+      break;
   }
   return WithoutContent("worker report");
 }

@@ -102,14 +102,14 @@ struct WorkerFailed {
   bool retryable = true;
   bool operator==(const WorkerFailed&) const = default;
 };
-using WorkerReport = std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult,
-                                  CheckpointCommitted, CheckpointRejected, CheckpointDeleted, IngestCount, DatasetStaged,
-                                  WorkerFinished, WorkerFailed>;
+using WorkerReport =
+    std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult, CheckpointCommitted,
+                 CheckpointRejected, CheckpointDeleted, IngestCount, DatasetStaged, WorkerFinished, WorkerFailed>;
 
 bool IsUtf8(const std::string& text);
 
-// Serialised protobuf, without the length. Bytes that are not UTF-8 become '?': a message of failure must arrive whatever it
-// quotes.
+// Serialised protobuf, without the length. Bytes that are not UTF-8 become '?': a message of failure must arrive
+// whatever it quotes.
 std::string EncodeCommand(const WorkerCommand& command);
 std::string EncodeReport(const WorkerReport& report);
 // Unknown fields are tolerated.   - InvalidArgument: not such a message, or empty.

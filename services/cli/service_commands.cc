@@ -57,9 +57,11 @@ absl::StatusOr<int> Coordinate(Context& context, const ServiceFlags& flags) {
   options.listen = flags.listen;
   options.http = flags.http;
   options.insecure = flags.insecure;
-  options.version = kVersion;
-  AMAES_RETURN_IF_ERROR(RunCoordinator(options, SystemClock(), context.interrupts().stop()));
-  return kExitOk;
+  StopToken stop;
+  options.stop = &stop;
+  options.handle_signals = false;
+  const Interrupts::Scope on_signal(context.interrupts(), [&stop] { stop.Request(); });
+  return RunCoordinator(options);
 }
 
 std::string FreshIncarnation() {

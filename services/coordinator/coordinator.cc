@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
@@ -149,11 +150,18 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   return coordinator;
 }
 
-int RunCoordinator(const CoordinatorOptions& options) {
+int RunCoordinator(const CoordinatorOptions& given) {
   StopToken own;
+  CoordinatorOptions options = given;
   StopToken& stop = options.stop == nullptr ? own : *options.stop;
   if (options.handle_signals) StopOnSignals(&stop);
-  int code = 0;
+  std::atomic<int> code = 0;
+  options.engine.on_store_failure = [&](const absl::Status& status) {
+    // Better to end than to go on without a store: whoever supervises this process starts it again.
+    LogError("coordinator", "the store fails; ending", {{"error", status.message()}});
+    code = 1;
+    stop.Request();
+  };
   {
     const absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Start(options);
     if (coordinator.ok()) {

@@ -41,7 +41,8 @@ class Coordinator {
   virtual const CoordinatorAddresses& addresses() const = 0;
 };
 
-// Runs until asked to stop. The process's exit code: 0; 1 when it could not start, with the reason on stderr.
+// Runs until asked to stop. The process's exit code: 0; 1 when it could not start or its store failed, with the reason on
+// stderr.
 int RunCoordinator(const CoordinatorOptions& options);
 
 // What a running coordinator under `home` wrote.   - NotFound: none has started there.   - DataLoss.

@@ -25,6 +25,7 @@ std::string RandomJobId() {
 
 EngineOptions WithDefaults(EngineOptions options) {
   if (!options.make_job_id) options.make_job_id = RandomJobId;
+  if (!options.on_store_failure) options.on_store_failure = [](const absl::Status&) {};
   return options;
 }
 
@@ -98,6 +99,7 @@ absl::Status Engine::Commit(const std::function<absl::Status(StoreTransaction&)>
   const absl::Duration begin = clock_.Monotonic();
   const absl::Status status = store_.Write(change);
   ObserveSeconds(metrics_, kStoreCommit, absl::ToDoubleSeconds(clock_.Monotonic() - begin));
+  if (absl::IsUnavailable(status) || absl::IsDataLoss(status)) options_.on_store_failure(status);
   if (!absl::IsResourceExhausted(status)) return status;
   return ErrorWithReason(absl::StatusCode::kResourceExhausted, "STORE_FULL",
                          absl::StrCat("the store's disk is full: ", status.message()));

@@ -32,6 +32,8 @@ struct EngineOptions {
   absl::Duration start_timeout = absl::Seconds(60);  // for a worker's first message
   absl::Duration stop_again = absl::Seconds(40);     // a gang that should be gone by then is told once more
   std::function<std::string()> make_job_id;          // default: "job-" and six random characters
+  // The store can no longer be trusted to write: only a new start helps. Called with the lock held; must not block.
+  std::function<void(const absl::Status&)> on_store_failure;
 };
 
 class Engine {

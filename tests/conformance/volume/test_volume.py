@@ -1,11 +1,10 @@
-"""libs/volume against nibabel, scipy, scikit-image and python-blosc2."""
+"""libs/volume against nibabel and python-blosc2, on the scans under AMAES_TEST_DATA."""
 import json
 
 import blosc2
 import nibabel
 import numpy
 import pytest
-import skimage.transform
 
 from volume_scans import data_folder, scan_id, scans
 
@@ -47,16 +46,6 @@ def test_nibabel_reads_what_we_write(name, dump, tmp_path):
         image = nibabel.load(written.path)
         numpy.testing.assert_array_equal(numpy.asarray(image.dataobj), read.voxels)
         numpy.testing.assert_allclose(image.affine, read.affine, atol=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(64, 64, 64), (33, 90, 7), (20, 21, 110), (1, 67, 56), (57, 67, 56)])
-def test_resamples_as_skimage(shape, dump):
-    source = data_folder() / "awkward" / "slope-inter_uint8_anatomy.nii.gz"
-    before = dump("read", source)
-    ours = dump("resample", source, *shape, name="resampled")
-    theirs = skimage.transform.resize(before.voxels, shape, order=3, mode="reflect", clip=True, preserve_range=True)
-    extent = float(before.voxels.max() - before.voxels.min())
-    assert numpy.abs(ours.voxels - theirs).max() / extent < 1e-5
 
 
 @pytest.mark.parametrize("path", scans("train"), ids=scan_id)

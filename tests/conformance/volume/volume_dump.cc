@@ -52,7 +52,9 @@ absl::Status Dump(const std::string& mode, const std::vector<std::string>& argum
   AMAES_ASSIGN_OR_RETURN(NiftiVolume read, ReadNifti(arguments[0]));
   if (mode == "rewrite") return WriteNifti(out, read.volume);
   Volume volume = std::move(read.volume);
-  json notes{{"orientation", read.orientation}, {"frames", read.frames}, {"datatype", read.datatype},
+  json notes{{"orientation", read.orientation},
+             {"frames", read.frames},
+             {"datatype", read.datatype},
              {"nonfinite", read.nonfinite_voxels}};
   if (mode == "contract" || mode == "store") {
     Contract contract;
@@ -61,7 +63,8 @@ absl::Status Dump(const std::string& mode, const std::vector<std::string>& argum
   }
   if (mode == "resample") {
     if (arguments.size() < 5) return absl::InvalidArgumentError("resample needs a shape");
-    const Shape3 shape{std::atoll(arguments[2].c_str()), std::atoll(arguments[3].c_str()), std::atoll(arguments[4].c_str())};
+    const Shape3 shape{std::atoll(arguments[2].c_str()), std::atoll(arguments[3].c_str()),
+                       std::atoll(arguments[4].c_str())};
     AMAES_ASSIGN_OR_RETURN(volume, Resample(volume, shape, 2));
   }
   if (mode == "store") {
@@ -90,7 +93,8 @@ int Main(int argc, char** argv) {
   }
   const absl::Status status = Dump(mode, arguments);
   if (status.ok()) return 0;
-  WriteJson(arguments[1] + ".json", {{"code", absl::StatusCodeToString(status.code())}, {"error", std::string(status.message())}});
+  WriteJson(arguments[1] + ".json",
+            {{"code", absl::StatusCodeToString(status.code())}, {"error", std::string(status.message())}});
   return 3;
 }
 

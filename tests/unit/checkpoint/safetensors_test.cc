@@ -119,7 +119,7 @@ struct HostileEntry {
 };
 
 TEST(Safetensors, HostileEntriesAreDamage) {
-  const HostileEntry kCases[] = {
+  const HostileEntry cases[] = {
       {R"("a": 1)", 0, "not an object of dtype"},
       {R"("a": {"dtype":"U8","shape":[1]})", 1, "not an object of dtype"},
       {R"("a": {"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1})", 1, "not an object of dtype"},
@@ -152,7 +152,7 @@ TEST(Safetensors, HostileEntriesAreDamage) {
       {R"("__metadata__": 5)", 0, "metadata is not"},
       {R"("__metadata__": {"a": 5})", 0, "metadata \"a\" is not a text"},
   };
-  for (const HostileEntry& entry : kCases) {
+  for (const HostileEntry& entry : cases) {
     EXPECT_THAT(
         ParseSafetensors(WithHeader(absl::StrCat("{", entry.entries, "}"), std::string(entry.data_bytes, 'x')), "f"),
         StatusIs(absl::StatusCode::kDataLoss, HasSubstr(entry.message)))

@@ -15,8 +15,8 @@ using S = JobState;
 using E = JobEvent;
 
 constexpr S kStates[] = {S::kQueued, S::kStarting, S::kRunning, S::kStopping, S::kSucceeded, S::kFailed, S::kCancelled};
-constexpr E kEvents[] = {E::kPlaced, E::kFirstStep, E::kAllFinished, E::kCancelRequested, E::kWorkerFailed,
-                         E::kGangGoneRestart, E::kGangGoneFail, E::kGangGoneCancel};
+constexpr E kEvents[] = {E::kPlaced,       E::kFirstStep,       E::kAllFinished,  E::kCancelRequested,
+                         E::kWorkerFailed, E::kGangGoneRestart, E::kGangGoneFail, E::kGangGoneCancel};
 
 // Every legal move, written down a second time: a change of the table must be meant.
 const std::map<std::pair<S, E>, S> kLegal = {
@@ -89,8 +89,9 @@ TEST(JobStateTest, NamesComeBack) {
     ASSERT_OK_AND_ASSIGN(const S back, ParseJobState(JobStateName(state)));
     EXPECT_EQ(back, state);
   }
-  EXPECT_THAT(ParseJobState("running"), StatusIs(absl::StatusCode::kInvalidArgument,
-                                                 HasSubstr("QUEUED, STARTING, RUNNING, STOPPING, SUCCEEDED, FAILED, CANCELLED")));
+  EXPECT_THAT(ParseJobState("running"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("QUEUED, STARTING, RUNNING, STOPPING, SUCCEEDED, FAILED, CANCELLED")));
 }
 
 }  // namespace

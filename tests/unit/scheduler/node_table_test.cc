@@ -39,7 +39,8 @@ class NodeTableTest : public ::testing::Test {
 
 TEST_F(NodeTableTest, RegistrationNeedsNameIncarnationAndDistinctSlots) {
   EXPECT_THAT(Register(Info(NodeId(), kFirst)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("name")));
-  EXPECT_THAT(Register(Info(kA, Incarnation())), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("incarnation")));
+  EXPECT_THAT(Register(Info(kA, Incarnation())),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("incarnation")));
   EXPECT_THAT(Register(Info(kA, kFirst, 0)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("slot")));
   NodeInfo twice = Info(kA, kFirst);
   twice.slots[1].index = 0;

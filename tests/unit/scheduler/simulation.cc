@@ -20,8 +20,10 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed, Purpose::kPhantom, 1)
   const char* const devices[] = {"auto", "cpu", "gpu", "any"};
   for (std::uint32_t j = 0; j < jobs; ++j) {
     SimulatedJob job;
-    job.spec = {.job = JobId(absl::StrCat("job-", j)), .priority = static_cast<int>(random_.UniformInt(3)),
-                .queued = clock_.Now() + absl::Seconds(random_.UniformInt(5)), .slots = 1 + static_cast<int>(random_.UniformInt(5)),
+    job.spec = {.job = JobId(absl::StrCat("job-", j)),
+                .priority = static_cast<int>(random_.UniformInt(3)),
+                .queued = clock_.Now() + absl::Seconds(random_.UniformInt(5)),
+                .slots = 1 + static_cast<int>(random_.UniformInt(5)),
                 .device = devices[random_.UniformInt(4)]};
     job.work_left = 1 + static_cast<int>(random_.UniformInt(20));
     job.budget.max_restarts = static_cast<std::int64_t>(random_.UniformInt(6));
@@ -97,7 +99,8 @@ void Simulation::AgentsSpeak() {
 }
 
 void Simulation::RegisterAgent(SimulatedAgent& agent) {
-  if (!table_.Register(agent.info, clock_.Monotonic(), clock_.Now()).ok()) broken_.push_back("a registration was refused");
+  if (!table_.Register(agent.info, clock_.Monotonic(), clock_.Now()).ok())
+    broken_.push_back("a registration was refused");
   agent.registered = true;
   // Keep what the coordinator still counts on, end the rest.
   std::erase_if(agent.workers, [&](const auto& entry) {
@@ -170,10 +173,14 @@ void Simulation::Settle(SimulatedJob& job) {
   job.last_message = decision.message;
   job.spec.not_before = clock_.Now() + decision.back_off;
   switch (decision.outcome) {
-    case RestartDecision::Outcome::kSucceed: return Apply(job, JobEvent::kAllFinished);
-    case RestartDecision::Outcome::kRestart: return Apply(job, JobEvent::kGangGoneRestart);
-    case RestartDecision::Outcome::kFail: return Apply(job, JobEvent::kGangGoneFail);
-    case RestartDecision::Outcome::kCancel: return Apply(job, JobEvent::kGangGoneCancel);
+    case RestartDecision::Outcome::kSucceed:
+      return Apply(job, JobEvent::kAllFinished);
+    case RestartDecision::Outcome::kRestart:
+      return Apply(job, JobEvent::kGangGoneRestart);
+    case RestartDecision::Outcome::kFail:
+      return Apply(job, JobEvent::kGangGoneFail);
+    case RestartDecision::Outcome::kCancel:
+      return Apply(job, JobEvent::kGangGoneCancel);
   }
 }
 
@@ -237,7 +244,8 @@ void Simulation::CheckInvariants() {
     live += job.live.size();
     const bool holds_slots = job.state != JobState::kQueued && !IsTerminal(job.state);
     if (holds_slots == job.live.empty()) {
-      broken_.push_back(absl::StrCat(id.value, " is ", JobStateName(job.state), " with ", job.live.size(), " live ranks"));
+      broken_.push_back(
+          absl::StrCat(id.value, " is ", JobStateName(job.state), " with ", job.live.size(), " live ranks"));
     }
     if (IsTerminal(job.state)) terminal_.try_emplace(id, job.state);
     const auto final = terminal_.find(id);

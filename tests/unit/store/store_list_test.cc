@@ -97,7 +97,8 @@ TEST_F(StoreListTest, ACursorIsBoundToItsListAndFilter) {
 TEST_F(StoreListTest, HostileCursorsAreRefused) {
   PutJobs(2);
   RandomStream random(3, Purpose::kPhantom, 0);
-  std::vector<std::string> cursors = {"x", "!!!!", "====", std::string(10'000, 'A'), std::string("\0\0", 2), "MTox", "Og"};
+  std::vector<std::string> cursors = {"x",    "!!!!", "====", std::string(10'000, 'A'), std::string("\0\0", 2),
+                                      "MTox", "Og"};
   for (int i = 0; i < 200; ++i) {
     std::string noise(1 + random.UniformInt(40), ' ');
     for (char& c : noise) c = static_cast<char>(random.NextUint32());
@@ -119,8 +120,8 @@ TEST_F(StoreListTest, PageSizesAreBounded) {
 
 TEST_F(StoreListTest, LiveJobsAreThoseThatAreNotTerminalOldestFirst) {
   int number = 0;
-  for (JobState state : {JobState::kSucceeded, JobState::kRunning, JobState::kQueued, JobState::kFailed, JobState::kStopping,
-                         JobState::kCancelled, JobState::kStarting}) {
+  for (JobState state : {JobState::kSucceeded, JobState::kRunning, JobState::kQueued, JobState::kFailed,
+                         JobState::kStopping, JobState::kCancelled, JobState::kStarting}) {
     ASSERT_OK(PutJob(SampleJob(absl::StrCat("job-", number++), state)));
   }
   ASSERT_OK_AND_ASSIGN(const std::vector<JobRecord> live, store_->LiveJobs());
@@ -133,8 +134,8 @@ TEST_F(StoreListTest, EveryStateIsCountedAlsoWithNone) {
   PutJobs(5);
   ASSERT_OK_AND_ASSIGN(const auto counts, store_->CountJobs());
   EXPECT_THAT(counts, ElementsAre(Pair(JobState::kQueued, 3), Pair(JobState::kStarting, 0), Pair(JobState::kRunning, 0),
-                                  Pair(JobState::kStopping, 0), Pair(JobState::kSucceeded, 2), Pair(JobState::kFailed, 0),
-                                  Pair(JobState::kCancelled, 0)));
+                                  Pair(JobState::kStopping, 0), Pair(JobState::kSucceeded, 2),
+                                  Pair(JobState::kFailed, 0), Pair(JobState::kCancelled, 0)));
 }
 
 TEST_F(StoreListTest, CheckpointsAndDatasetsComeNewestFirst) {
@@ -143,7 +144,8 @@ TEST_F(StoreListTest, CheckpointsAndDatasetsComeNewestFirst) {
       CheckpointRecord checkpoint = SampleCheckpoint(i < 4 ? "job-1" : "job-2", absl::StrCat("c", i));
       checkpoint.state = i % 2 == 0 ? CheckpointState::kCommitted : CheckpointState::kDeleted;
       if (absl::Status status = transaction.PutCheckpoint(checkpoint); !status.ok()) return status;
-      if (absl::Status status = transaction.PutDataset(SampleDataset(i < 4 ? "a" : "b", i + 1)); !status.ok()) return status;
+      if (absl::Status status = transaction.PutDataset(SampleDataset(i < 4 ? "a" : "b", i + 1)); !status.ok())
+        return status;
     }
     return absl::OkStatus();
   }));
@@ -151,8 +153,9 @@ TEST_F(StoreListTest, CheckpointsAndDatasetsComeNewestFirst) {
   EXPECT_EQ(all.records.size(), 6u);
   ASSERT_OK_AND_ASSIGN(const auto first,
                        store_->ListCheckpoints({.job = "job-1", .state = CheckpointState::kCommitted}, 1, ""));
-  ASSERT_OK_AND_ASSIGN(const auto second, store_->ListCheckpoints({.job = "job-1", .state = CheckpointState::kCommitted}, 1,
-                                                                  first.next_cursor));
+  ASSERT_OK_AND_ASSIGN(
+      const auto second,
+      store_->ListCheckpoints({.job = "job-1", .state = CheckpointState::kCommitted}, 1, first.next_cursor));
   EXPECT_EQ(first.records.at(0).name, "c2");
   EXPECT_EQ(second.records.at(0).name, "c0");
   EXPECT_EQ(second.next_cursor, "");
@@ -167,7 +170,8 @@ TEST_F(StoreListTest, EventsComeOldestFirstWithRisingNumbers) {
   ASSERT_OK(store_->Write([&](StoreTransaction& transaction) {
     for (int i = 0; i < 5; ++i) {
       const JobId job(i == 2 ? "job-2" : "job-1");
-      if (absl::Status status = transaction.AppendEvent(job, SampleTime(i), "PLACED", absl::StrCat("event ", i)); !status.ok()) {
+      if (absl::Status status = transaction.AppendEvent(job, SampleTime(i), "PLACED", absl::StrCat("event ", i));
+          !status.ok()) {
         return status;
       }
     }

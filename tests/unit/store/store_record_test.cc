@@ -64,7 +64,8 @@ TEST_F(StoreRecordTest, AnOlderAttemptIsAborted) {
   ASSERT_OK(PutJob(SampleJob("job-1")));
   JobRecord late = SampleJob("job-1");
   late.attempt = 2;
-  EXPECT_THAT(PutJob(late), StatusIs(absl::StatusCode::kAborted, AllOf(HasSubstr("attempt 3"), HasSubstr("attempt 2"))));
+  EXPECT_THAT(PutJob(late),
+              StatusIs(absl::StatusCode::kAborted, AllOf(HasSubstr("attempt 3"), HasSubstr("attempt 2"))));
 }
 
 TEST_F(StoreRecordTest, ATerminalStateIsFinalButItsRecordMayStillGrow) {
@@ -99,8 +100,13 @@ TEST_F(StoreRecordTest, WhatIsNotThereIsNamed) {
 }
 
 TEST_F(StoreRecordTest, AttemptsComeBackWithTheirRanksOldestFirst) {
-  AttemptRecord attempt{.job = JobId("job-1"), .number = 2, .ranks = {{NodeId("b"), 1, true}, {NodeId("a"), 0, false}},
-                        .started = SampleTime(1), .ended = SampleTime(2), .cause = "KILLED", .message = "signal 9",
+  AttemptRecord attempt{.job = JobId("job-1"),
+                        .number = 2,
+                        .ranks = {{NodeId("b"), 1, true}, {NodeId("a"), 0, false}},
+                        .started = SampleTime(1),
+                        .ended = SampleTime(2),
+                        .cause = "KILLED",
+                        .message = "signal 9",
                         .first_failed_rank = 1};
   const auto put = [&] {
     return store_->Write([&](StoreTransaction& transaction) { return transaction.PutAttempt(attempt); });
@@ -124,7 +130,8 @@ TEST_F(StoreRecordTest, AttemptsComeBackWithTheirRanksOldestFirst) {
 }
 
 TEST_F(StoreRecordTest, PuttingAnAttemptAgainReplacesItsRanks) {
-  AttemptRecord attempt{.job = JobId("job-1"), .number = 1, .ranks = {{NodeId("a"), 0, false}, {NodeId("a"), 1, false}}};
+  AttemptRecord attempt{
+      .job = JobId("job-1"), .number = 1, .ranks = {{NodeId("a"), 0, false}, {NodeId("a"), 1, false}}};
   const auto put = [&] {
     return store_->Write([&](StoreTransaction& transaction) { return transaction.PutAttempt(attempt); });
   };
@@ -204,7 +211,8 @@ TEST_F(StoreRecordTest, ARequestIdMeansOneJob) {
   };
   ASSERT_OK(put({.body_digest = "abc", .job = JobId("job-1")}));
   EXPECT_OK(put({.body_digest = "abc", .job = JobId("job-1")}));
-  EXPECT_THAT(put({.body_digest = "abd", .job = JobId("job-1")}), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("r-1")));
+  EXPECT_THAT(put({.body_digest = "abd", .job = JobId("job-1")}),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("r-1")));
   ASSERT_OK_AND_ASSIGN(const StoreReader::RequestRecord back, store_->GetRequest("r-1"));
   EXPECT_EQ(back.body_digest, "abc");
   EXPECT_EQ(back.job, JobId("job-1"));

@@ -42,16 +42,18 @@ inline std::vector<float> SyntheticCrop(std::int64_t volume, const CropDraw& cro
 
 class SyntheticLoader final : public Loader {
  public:
-  SyntheticLoader(LoaderOptions options, std::int64_t volumes, std::set<std::int64_t> skipped)
+  SyntheticLoader(LoaderOptions options, std::int64_t volumes, std::set<std::int64_t> skipped, std::int64_t fails_at = -1)
       : options_(std::move(options)),
         stream_(options_.seed, kSyntheticDigest, volumes),
         skipped_(std::move(skipped)),
+        fails_at_(fails_at),
         step_(options_.first_step),
         lane_(options_.lanes.first) {}
 
   absl::StatusOr<Sample> Next() override {
     Sample sample;
     sample.position = step_ * options_.global_batch + lane_;
+    if (sample.position == fails_at_) return absl::UnavailableError("the disk is gone");
     sample.volume = stream_.VolumeAt(sample.position);
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, kSyntheticShape, options_.patch);
     sample.token_mask =
@@ -70,15 +72,17 @@ class SyntheticLoader final : public Loader {
   const LoaderOptions options_;
   const SampleStream stream_;
   const std::set<std::int64_t> skipped_;
+  const std::int64_t fails_at_;
   std::int64_t step_, lane_;
 };
 
 struct SyntheticSource final : DataSource {
   std::int64_t volumes = 5, held_out = 2;
   std::set<std::int64_t> skipped;  // positions
+  std::int64_t fails_at = -1;      // position
 
   absl::StatusOr<std::unique_ptr<Loader>> OpenLoader(const LoaderOptions& options) override {
-    return std::make_unique<SyntheticLoader>(options, volumes, skipped);
+    return std::make_unique<SyntheticLoader>(options, volumes, skipped, fails_at);
   }
   absl::StatusOr<std::vector<Sample>> FixedCrops(Split split, std::int64_t count, const LoaderOptions& options) override {
     std::vector<Sample> crops;

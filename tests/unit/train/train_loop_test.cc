@@ -141,16 +141,15 @@ TEST(Train, StepsAfterTheCheckpointAreRunAgain) {
   job.pretrain.validation.every_steps = 4;
   const CheckpointManifest expected = RunLegs(straight.path(), job, {{-1, 1}});
   Attempt attempt{.job = job, .folder = crashed.path()};
-  // Every step has one all-reduce per bucket and one for the statistics; validations before step 1 and after 4 have two.
-  attempt.wrap = [](std::unique_ptr<Communicator> inner) -> std::unique_ptr<Communicator> {
-    return std::make_unique<FaultyCommunicator>(
-        std::move(inner), CollectiveFault{.kind = CollectiveFault::Kind::kFail, .rank = 0, .collective = 2 + 2 + 2 + 6 * 2 + 2});
-  };
-  EXPECT_FALSE(RunAttempt(attempt).ranks[0].ok());
+  // In step 7: the checkpoint of step 3 is committed by then, that of step 6 never is.
+  attempt.source.fails_at = 13;
+  const AttemptResult failed = RunAttempt(attempt);
+  EXPECT_EQ(FailureOf(failed.ranks[0].status()).reason, "STORAGE") << failed.ranks[0].status();
   ASSERT_OK_AND_ASSIGN(const MetricsHistory torn, ReadMetrics(crashed.path() / "metrics.jsonl"));
-  EXPECT_GT(torn.steps.size(), 3u);
+  EXPECT_EQ(torn.steps.size(), 6u);
   const AttemptResult again = RunAttempt({.job = job, .folder = crashed.path(), .number = 2});
   ExpectComplete(again, 8);
+  EXPECT_EQ(again.Reports<CheckpointCommitted>().front().parent, "00000003-001");
   EXPECT_EQ(Content(straight.path() / "metrics.jsonl"), Content(crashed.path() / "metrics.jsonl"));
   EXPECT_TRUE(Tensors(straight.path(), "00000008-001") == Tensors(crashed.path(), "00000008-002"));
   ASSERT_OK_AND_ASSIGN(const CheckpointManifest manifest, ReadManifest(crashed.path() / "checkpoints/00000008-002"));

@@ -91,7 +91,8 @@ class WorkerUnderTest {
     EXPECT_OK(status);
     // Everything was sent before the process ended: the reader comes to its end.
     MutexLock lock(mutex_);
-    while (!ended_) changed_.Wait(mutex_);
+    while (!ended_ && changed_.WaitFor(mutex_, kDeadline)) continue;
+    EXPECT_TRUE(ended_);
     return status.value_or(ExitStatus{});
   }
   // Blocks until a report of this type for which `wanted` holds has come; fails when the worker ends before.
@@ -103,7 +104,7 @@ class WorkerUnderTest {
         if (const T* value = std::get_if<T>(&report); value != nullptr && wanted(*value)) return;
       }
       ASSERT_FALSE(ended_) << "the worker ended";
-      changed_.Wait(mutex_);
+      ASSERT_TRUE(changed_.WaitFor(mutex_, kDeadline));
     }
   }
   template <typename T>

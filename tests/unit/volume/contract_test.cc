@@ -130,11 +130,13 @@ TEST(ApplyContractTest, StaysInZeroToOneAndDoesNotDependOnThreads) {
 TEST(ApplyContractTest, NamesWhatIsWrongWithTheScan) {
   Volume volume = Block();
   for (float& v : volume.voxels) v = std::min(v, 0.0f);
-  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no voxel is above 0")));
+  EXPECT_THAT(ApplyContract(volume, Contract()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no voxel is above 0")));
   for (float& v : volume.voxels) v = 5;
   EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no foreground")));
   for (std::size_t i = 0; i < volume.voxels.size(); ++i) volume.voxels[i] = i % 2 == 0 ? 1 : 0;
-  EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("constant foreground")));
+  EXPECT_THAT(ApplyContract(volume, Contract()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("constant foreground")));
   volume = Block();
   volume.spacing = {1e6, 1e6, 1e6};
   EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("too large")));

@@ -34,12 +34,14 @@ class NiftiBytes {
   }
 
   NiftiBytes& Dim(int i, std::int64_t v) {
-    return kind_ == kNifti2 ? Put<std::int64_t>(16 + 8 * i, v) : Put<std::int16_t>(40 + 2 * i, static_cast<std::int16_t>(v));
+    return kind_ == kNifti2 ? Put<std::int64_t>(16 + 8 * i, v)
+                            : Put<std::int16_t>(40 + 2 * i, static_cast<std::int16_t>(v));
   }
   NiftiBytes& Pixdim(int i, double v) { return Real(76 + 4 * i, 104 + 8 * i, v); }
   NiftiBytes& Datatype(int v) { return Put<std::int16_t>(kind_ == kNifti2 ? 12 : 70, static_cast<std::int16_t>(v)); }
   NiftiBytes& Offset(double v) {
-    return kind_ == kNifti2 ? Put<std::int64_t>(168, static_cast<std::int64_t>(v)) : Put<float>(108, static_cast<float>(v));
+    return kind_ == kNifti2 ? Put<std::int64_t>(168, static_cast<std::int64_t>(v))
+                            : Put<float>(108, static_cast<float>(v));
   }
   NiftiBytes& Scale(double slope, double intercept) { return Real(112, 176, slope).Real(116, 184, intercept); }
   NiftiBytes& Qform(int code, double b, double c, double d, double x, double y, double z) {

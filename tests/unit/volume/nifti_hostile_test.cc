@@ -116,7 +116,8 @@ TEST_F(HostileNifti, SurvivesDamagedHeaders) {
     for (int round = 0; round < 50000; ++round) {
       std::string bytes = whole;
       const std::uint32_t flips = 1 + random.UniformInt(4);
-      for (std::uint32_t i = 0; i < flips; ++i) bytes[random.UniformInt(header)] = static_cast<char>(random.UniformInt(256));
+      for (std::uint32_t i = 0; i < flips; ++i)
+        bytes[random.UniformInt(header)] = static_cast<char>(random.UniformInt(256));
       const auto parsed = ParseNiftiHeader(absl::string_view(bytes).substr(0, header), round % 2 == 0, 1 << 20);
       if (!parsed.ok()) {
         ASSERT_THAT(parsed, StatusIs(StatusCode::kInvalidArgument));

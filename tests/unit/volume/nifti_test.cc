@@ -104,10 +104,12 @@ TEST_F(Nifti, CountsAndClearsVoxelsThatAreNotFinite) {
 
 TEST_F(Nifti, FlipsAndPermutesToRas) {
   // First axis to the back, second to the left, third up.
-  const NiftiVolume read =
-      MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 3, 4})
-                        .Pixdim(1, 5).Pixdim(2, 6).Pixdim(3, 7)
-                        .Sform(2, {0, -6, 0, 100, -5, 0, 0, 200, 0, 0, 7, 300}), 24));
+  const NiftiVolume read = MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 3, 4})
+                                             .Pixdim(1, 5)
+                                             .Pixdim(2, 6)
+                                             .Pixdim(3, 7)
+                                             .Sform(2, {0, -6, 0, 100, -5, 0, 0, 200, 0, 0, 7, 300}),
+                                         24));
   EXPECT_EQ(read.orientation, "PLS");
   EXPECT_EQ(read.volume.shape, (Shape3{3, 2, 4}));
   EXPECT_EQ(read.volume.spacing, (std::array<double, 3>{6, 5, 7}));
@@ -141,8 +143,11 @@ TEST_F(Nifti, ChoosesTheAffineAsNibabelDoes) {
 
 TEST_F(Nifti, TakesSpacingFromTheAffineWherePixdimIsUseless) {
   const NiftiVolume read = MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 3, 4})
-                                             .Pixdim(1, 0).Pixdim(2, NAN).Pixdim(3, -4)
-                                             .Sform(1, {2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 4, 0}), 24));
+                                             .Pixdim(1, 0)
+                                             .Pixdim(2, NAN)
+                                             .Pixdim(3, -4)
+                                             .Sform(1, {2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 4, 0}),
+                                         24));
   EXPECT_EQ(read.volume.spacing, (std::array<double, 3>{2, 3, 4}));
 }
 
@@ -179,7 +184,11 @@ TEST_F(Nifti, ReadsPairsFromEitherHalf) {
 TEST_F(Nifti, ReadsAnalyzeWithSpmsScaleAndOrigin) {
   for (const bool big : {false, true}) {
     NiftiBytes header(NiftiBytes::kAnalyze, big, {2, 3, 4, 1});
-    header.Pixdim(1, 2).Put<float>(112, 10.0f).Put<std::int16_t>(253, 1).Put<std::int16_t>(255, 2).Put<std::int16_t>(257, 3);
+    header.Pixdim(1, 2)
+        .Put<float>(112, 10.0f)
+        .Put<std::int16_t>(253, 1)
+        .Put<std::int16_t>(255, 2)
+        .Put<std::int16_t>(257, 3);
     WriteFile(dir_.path() / "a.hdr", header.str());
     WriteFile(dir_.path() / "a.img", Ramp(header, 24).substr(348));
     const auto read = ReadNifti(dir_.path() / "a.hdr");

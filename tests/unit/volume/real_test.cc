@@ -71,8 +71,7 @@ std::string ReasonFor(const std::string& expect) {
 void ExpectAsInManifest(const Row& row, const NiftiVolume& read) {
   if (row.at("dims").empty()) return;  // the data half of a pair
   const std::vector<std::string> dims = absl::StrSplit(row.at("dims"), 'x');
-  EXPECT_EQ(VoxelCount(read.volume.shape),
-            std::stoll(dims[0]) * std::stoll(dims[1]) * std::stoll(dims[2]));
+  EXPECT_EQ(VoxelCount(read.volume.shape), std::stoll(dims[0]) * std::stoll(dims[1]) * std::stoll(dims[2]));
   EXPECT_EQ(read.datatype, row.at("dtype"));
   EXPECT_EQ(absl::StrCat(read.frames), row.at("volumes"));
   EXPECT_THAT(row.at("orientation"), testing::AnyOf(read.orientation, "not stated"));
@@ -138,18 +137,21 @@ TEST(RealVolumes, ScaledFloat32EqualsFloat64) {
 }
 
 TEST(RealVolumes, EveryDatatypeHoldsTheSameValues) {
-  for (const char* name : {"int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"}) {
+  for (const char* name :
+       {"int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"}) {
     const auto read = ReadNifti(Data(absl::StrCat("awkward/dtypes/", name, ".nii")));
     ASSERT_THAT(read, IsOk());
     EXPECT_EQ(read->datatype, name);
     // The maker counted in C order but the file's first axis is fastest.
-    for (int i = 0; i < 27; ++i) EXPECT_EQ(read->volume.voxels[static_cast<std::size_t>(i)], static_cast<float>(i)) << name;
+    for (int i = 0; i < 27; ++i)
+      EXPECT_EQ(read->volume.voxels[static_cast<std::size_t>(i)], static_cast<float>(i)) << name;
   }
 }
 
 TEST(RealVolumes, GoFromScanToStoreAndBack) {
   TempDir dir;
-  for (const char* name : {"train/mni152_T1w_2mm.nii.gz", "train/coregqa_epi.nii.gz", "awkward/tiny_4mm-brain_lps.nii.gz"}) {
+  for (const char* name :
+       {"train/mni152_T1w_2mm.nii.gz", "train/coregqa_epi.nii.gz", "awkward/tiny_4mm-brain_lps.nii.gz"}) {
     const auto read = ReadNifti(Data(name));
     ASSERT_THAT(read, IsOk());
     const auto volume = ApplyContract(read->volume, Contract(), 2);

@@ -33,11 +33,11 @@ class DamagedVolume : public testing::Test {
     ASSERT_THAT(checksums, IsOk());
     checksums_ = *std::move(checksums);
     bytes_ = ReadFile(path_);
-    auto frame = ParseFrame(static_cast<std::int64_t>(bytes_.size()),
-                            [&](std::int64_t position, std::int64_t size, char* out) {
-                              std::memcpy(out, bytes_.data() + position, static_cast<std::size_t>(size));
-                              return absl::OkStatus();
-                            });
+    auto frame =
+        ParseFrame(static_cast<std::int64_t>(bytes_.size()), [&](std::int64_t position, std::int64_t size, char* out) {
+          std::memcpy(out, bytes_.data() + position, static_cast<std::size_t>(size));
+          return absl::OkStatus();
+        });
     ASSERT_THAT(frame, IsOk());
     frame_ = *std::move(frame);
   }
@@ -89,7 +89,8 @@ TEST_F(DamagedVolume, AFlippedBitInAnyChunkIsNamed) {
       if (chunk.size == 0) break;
       std::string damaged = bytes_;
       damaged[static_cast<std::size_t>(chunk.position + at)] ^= 4;
-      ASSERT_THAT(ReadAll(damaged), StatusIs(StatusCode::kDataLoss, HasSubstr("chunk " + std::to_string(i) + " is damaged")));
+      ASSERT_THAT(ReadAll(damaged),
+                  StatusIs(StatusCode::kDataLoss, HasSubstr("chunk " + std::to_string(i) + " is damaged")));
       const auto stored = StoredVolume::Open(path_, checksums_);
       ASSERT_THAT(stored, IsOk());
       EXPECT_THAT((*stored)->Verify(), StatusIs(StatusCode::kDataLoss, HasSubstr("chunk " + std::to_string(i) + " ")));

@@ -28,7 +28,8 @@ Volume Scan(const Shape3& shape, float low = 0, float high = 1) {
   for (std::int64_t x = 0; x < shape[0]; ++x) {
     for (std::int64_t y = 0; y < shape[1]; ++y) {
       for (std::int64_t z = 0; z < shape[2]; ++z) {
-        const double wave = 0.5 + 0.4 * std::sin(0.1 * static_cast<double>(x + 2 * y)) * std::cos(0.07 * static_cast<double>(z));
+        const double wave =
+            0.5 + 0.4 * std::sin(0.1 * static_cast<double>(x + 2 * y)) * std::cos(0.07 * static_cast<double>(z));
         const double v = wave + 0.1 * random.UniformDouble();
         volume.voxels.push_back(low + (high - low) * static_cast<float>(std::clamp(v, 0.0, 1.0)));
       }
@@ -67,7 +68,8 @@ std::vector<float> Cut(const Volume& volume, const Shape3& start, const Shape3& 
 }
 
 TEST_F(Stored, KeepsValuesToHalfAStep) {
-  for (const Shape3& shape : {Shape3{1, 1, 2}, Shape3{5, 1, 70}, Shape3{16, 16, 16}, Shape3{64, 64, 64}, Shape3{70, 65, 131}}) {
+  for (const Shape3& shape :
+       {Shape3{1, 1, 2}, Shape3{5, 1, 70}, Shape3{16, 16, 16}, Shape3{64, 64, 64}, Shape3{70, 65, 131}}) {
     const Volume volume = Scan(shape, -3, 8);
     const auto stored = Store(volume);
     EXPECT_EQ(stored->shape(), shape);
@@ -120,11 +122,11 @@ TEST_F(Stored, RefusesABoxThatIsNotInside) {
 TEST_F(Stored, ReadsOnlyTheChunksThatABoxTouches) {
   const auto stored = Store(Scan({130, 130, 130}));
   const std::string bytes = ReadFile(path());
-  const auto frame = ParseFrame(static_cast<std::int64_t>(bytes.size()),
-                                [&](std::int64_t position, std::int64_t size, char* out) {
-                                  std::memcpy(out, bytes.data() + position, static_cast<std::size_t>(size));
-                                  return absl::OkStatus();
-                                });
+  const auto frame =
+      ParseFrame(static_cast<std::int64_t>(bytes.size()), [&](std::int64_t position, std::int64_t size, char* out) {
+        std::memcpy(out, bytes.data() + position, static_cast<std::size_t>(size));
+        return absl::OkStatus();
+      });
   ASSERT_THAT(frame, IsOk());
   ASSERT_EQ(frame->chunks.size(), 27u);
   EXPECT_EQ(stored->bytes_read(), 0);

@@ -46,7 +46,8 @@ class AgentLinkTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(const auto ends, MakeSocketPair());
     agent_ = std::make_unique<FrameSocket>(ends.first);
-    link_ = AgentLink::Create(ends.second, [this] { gone_.Set(); }, flush_timeout_);
+    link_ = AgentLink::Create(
+        ends.second, [this] { gone_.Set(); }, flush_timeout_);
   }
   WorkerReport NextReport() {
     const absl::StatusOr<std::string> bytes = agent_->Receive();
@@ -147,7 +148,8 @@ TEST_F(AgentLinkTest, ClosingByOurselvesDoesNotCallTheAgentGone) {
 TEST_F(AgentLinkTest, DestructorSendsWhatIsQueued) {
   constexpr int kReports = 200;
   std::thread reader([this] {
-    for (int i = 0; i < kReports; ++i) EXPECT_TRUE(NextReport() == WorkerReport(WorkerPhase{.phase = std::string(10'000, 'p'), .step = i}));
+    for (int i = 0; i < kReports; ++i)
+      EXPECT_TRUE(NextReport() == WorkerReport(WorkerPhase{.phase = std::string(10'000, 'p'), .step = i}));
     EXPECT_THAT(agent_->Receive(), StatusIs(absl::StatusCode::kOutOfRange));
   });
   for (int i = 0; i < kReports; ++i) link_->Report(WorkerPhase{.phase = std::string(10'000, 'p'), .step = i});
@@ -195,7 +197,8 @@ TEST_F(BlockedAgentTest, DestructorGivesUpAfterItsTimeout) {
 
 TEST_F(BlockedAgentTest, AnAgentTooFarBehindCountsAsGone) {
   link_->Report(plug_);
-  for (std::size_t i = 0; i <= kMaxQueuedReports + 1; ++i) link_->Report(WorkerPhase{.step = static_cast<std::int64_t>(i)});
+  for (std::size_t i = 0; i <= kMaxQueuedReports + 1; ++i)
+    link_->Report(WorkerPhase{.step = static_cast<std::int64_t>(i)});
   ASSERT_TRUE(gone_.Wait());
   EXPECT_THAT(link_->Set("a", "b"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("65536 reports")));
 }

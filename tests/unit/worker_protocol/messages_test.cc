@@ -14,32 +14,56 @@ using ::testing::HasSubstr;
 
 // One of each kind, no field left at its default.
 std::vector<WorkerCommand> EveryCommand() {
-  return {WorkerStart{.protocol_version = 7, .job = "job-7f3k2m", .attempt = 3, .rank = 5, .world_size = 8,
-                      .spec_json = R"({"kind":"pretrain"})", .job_folder = "/data/jobs/job-7f3k2m",
-                      .volumes_folder = "/data/volumes", .dataset_folder = "/data/datasets/brains/2",
-                      .bind_address = "10.0.0.7", .device_index = 2, .first_lane = 10, .last_lane = 12,
-                      .staging_folder = "/data/staging", .previous_folder = "/data/datasets/brains/1"},
-          KeyValue{.key = "rank/0", .value = "10.0.0.7:4000", .aborted = true}, WorkerStop{.reason = "cancelled by the user"}};
+  return {WorkerStart{.protocol_version = 7,
+                      .job = "job-7f3k2m",
+                      .attempt = 3,
+                      .rank = 5,
+                      .world_size = 8,
+                      .spec_json = R"({"kind":"pretrain"})",
+                      .job_folder = "/data/jobs/job-7f3k2m",
+                      .volumes_folder = "/data/volumes",
+                      .dataset_folder = "/data/datasets/brains/2",
+                      .bind_address = "10.0.0.7",
+                      .device_index = 2,
+                      .first_lane = 10,
+                      .last_lane = 12,
+                      .staging_folder = "/data/staging",
+                      .previous_folder = "/data/datasets/brains/1"},
+          KeyValue{.key = "rank/0", .value = "10.0.0.7:4000", .aborted = true},
+          WorkerStop{.reason = "cancelled by the user"}};
 }
 
 std::vector<WorkerReport> EveryReport() {
-  return {WorkerHello{.protocol_version = 9, .software = "amaes-worker 0.1.0"},
-          WorkerPhase{.phase = "rendezvous", .step = 12},
-          KeyValue{.key = "rank/0", .value = "äöü 日本 🧠", .aborted = true},
-          KeyWait{.key = "rank/1"},
-          TrainProgress{.step = 1'000'000'000'000, .loss_masked = 0.125, .loss_visible = -0.0, .masked_r2 = -3.5,
-                        .learning_rate = 1e-300, .samples_per_second = 1e300, .data_wait_ratio = 0.1, .step_seconds = 0.3,
-                        .peak_memory_bytes = std::numeric_limits<std::int64_t>::max()},
-          ValidationResult{.step = 5, .split = "held_out", .loss_masked = 1, .loss_visible = 2, .masked_r2 = 3,
-                           .loss_visible_mean = 4},
-          CheckpointCommitted{.name = "000500-1", .step = 500, .manifest_sha256 = std::string(64, 'a'), .size_bytes = 1 << 30,
-                              .parent = "000400-1", .loss_masked = 0.5, .stall_seconds = 0.25, .persist_seconds = 2.5},
-          CheckpointRejected{.name = "000500-1", .reason = "digest differs"},
-          CheckpointDeleted{.name = "000400-1"},
-          IngestCount{.files = 7, .done = 6, .volumes = 5, .quarantined = 4, .duplicates = 3, .skipped = 2, .voxels = 1},
-          DatasetStaged{.digest = std::string(64, 'b')},
-          WorkerFinished{.complete = true, .step = 1000},
-          WorkerFailed{.reason = "DATA_DAMAGED", .message = "chunk 3 of volume 1f", .retryable = false}};
+  return {
+      WorkerHello{.protocol_version = 9, .software = "amaes-worker 0.1.0"},
+      WorkerPhase{.phase = "rendezvous", .step = 12},
+      KeyValue{.key = "rank/0", .value = "äöü 日本 🧠", .aborted = true},
+      KeyWait{.key = "rank/1"},
+      TrainProgress{.step = 1'000'000'000'000,
+                    .loss_masked = 0.125,
+                    .loss_visible = -0.0,
+                    .masked_r2 = -3.5,
+                    .learning_rate = 1e-300,
+                    .samples_per_second = 1e300,
+                    .data_wait_ratio = 0.1,
+                    .step_seconds = 0.3,
+                    .peak_memory_bytes = std::numeric_limits<std::int64_t>::max()},
+      ValidationResult{
+          .step = 5, .split = "held_out", .loss_masked = 1, .loss_visible = 2, .masked_r2 = 3, .loss_visible_mean = 4},
+      CheckpointCommitted{.name = "000500-1",
+                          .step = 500,
+                          .manifest_sha256 = std::string(64, 'a'),
+                          .size_bytes = 1 << 30,
+                          .parent = "000400-1",
+                          .loss_masked = 0.5,
+                          .stall_seconds = 0.25,
+                          .persist_seconds = 2.5},
+      CheckpointRejected{.name = "000500-1", .reason = "digest differs"},
+      CheckpointDeleted{.name = "000400-1"},
+      IngestCount{.files = 7, .done = 6, .volumes = 5, .quarantined = 4, .duplicates = 3, .skipped = 2, .voxels = 1},
+      DatasetStaged{.digest = std::string(64, 'b')},
+      WorkerFinished{.complete = true, .step = 1000},
+      WorkerFailed{.reason = "DATA_DAMAGED", .message = "chunk 3 of volume 1f", .retryable = false}};
 }
 
 TEST(MessagesTest, EveryCommandComesBackAsItWas) {
@@ -63,8 +87,9 @@ TEST(MessagesTest, EveryReportComesBackAsItWas) {
 }
 
 TEST(MessagesTest, ValuesAtTheirDefaultComeBackToo) {
-  const std::vector<WorkerReport> reports = {WorkerHello{}, WorkerPhase{}, KeyValue{}, KeyWait{}, TrainProgress{},
-                                             WorkerFinished{}, IngestCount{}, WorkerFailed{.retryable = true}};
+  const std::vector<WorkerReport> reports = {
+      WorkerHello{},   WorkerPhase{},    KeyValue{},    KeyWait{},
+      TrainProgress{}, WorkerFinished{}, IngestCount{}, WorkerFailed{.retryable = true}};
   for (const WorkerReport& report : reports) {
     ASSERT_OK_AND_ASSIGN(const WorkerReport back, DecodeReport(EncodeReport(report)));
     EXPECT_TRUE(back == report) << report.index();
@@ -78,11 +103,12 @@ TEST(MessagesTest, AFailureArrivesWhateverBytesItQuotes) {
 }
 
 TEST(MessagesTest, Utf8IsJudgedAsRfc3629Says) {
-  for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+  for (const char* good :
+       {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(IsUtf8(good)) << good;
   }
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82", "\xf0\x8f\xbf\xbf",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"}) {
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",
+                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"}) {
     EXPECT_FALSE(IsUtf8(bad)) << bad;
   }
 }
@@ -115,8 +141,9 @@ TEST(HostileMessagesTest, RandomChangesNeverCrash) {
   const std::vector<WorkerCommand> commands = EveryCommand();
   int refused = 0;
   for (int round = 0; round < 20'000; ++round) {
-    std::string bytes = round % 2 == 0 ? EncodeReport(reports[random.UniformInt(static_cast<std::uint32_t>(reports.size()))])
-                                       : EncodeCommand(commands[random.UniformInt(3)]);
+    std::string bytes = round % 2 == 0
+                            ? EncodeReport(reports[random.UniformInt(static_cast<std::uint32_t>(reports.size()))])
+                            : EncodeCommand(commands[random.UniformInt(3)]);
     for (int change = 0; change < 3; ++change) {
       bytes[random.UniformInt(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random.NextUint32());
     }

@@ -1,0 +1,136 @@
+// CreateJob: stored once, whatever is lost.
+#include <thread>
+
+#include "tests/integration/coordinator/engine_fixture.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST_F(EngineTest, AJobIsStoredCompleteAndWaits) {
+  const absl::StatusOr<CreateResult> result = engine_->CreateJob(Pretrain(2, "r1"));
+  ASSERT_OK(result);
+  EXPECT_FALSE(result->replayed);
+  EXPECT_GT(result->estimate.parameters, 0);
+  const JobRecord& record = result->job.record;
+  EXPECT_EQ(record.id.value, "job-1");
+  EXPECT_EQ(record.name, "job-1");
+  EXPECT_EQ(record.state, JobState::kQueued);
+  EXPECT_EQ(record.dataset, "brains@1");
+  ASSERT_OK_AND_ASSIGN(const JobSpec spec, SpecFromCompleteJson(record.spec_json));
+  EXPECT_EQ(spec.pretrain.dataset.version, 1);
+  EXPECT_EQ(spec.pretrain.dataset.digest, "digest-1");
+  EXPECT_TRUE(std::filesystem::exists(home_.path() / "jobs" / "job-1" / "spec.yaml"));
+  engine_->Tick();
+  EXPECT_EQ(Job(record.id).record.reason, "NO_NODES");
+}
+
+TEST_F(EngineTest, TheSameRequestGivesTheSameJob) {
+  const JobId id = Submit(1);
+  for (int i = 0; i < 2; ++i) {
+    const absl::StatusOr<CreateResult> again = engine_->CreateJob(Pretrain(1, "r1"));
+    ASSERT_OK(again);
+    EXPECT_TRUE(again->replayed);
+    EXPECT_EQ(again->job.record.id, id);
+    Restart();
+  }
+  const absl::StatusOr<CreateResult> other = engine_->CreateJob(Pretrain(1, "r1", 7));
+  EXPECT_THAT(other, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(ReasonOf(other.status()), "REQUEST_ID_REUSED");
+  EXPECT_EQ(store_->ListJobs({}, 10, "")->records.size(), 1u);
+  EXPECT_EQ(Metric("amaes_idempotent_replays_total"), 2);
+  EXPECT_EQ(Metric("amaes_jobs_submitted_total"), 1);
+}
+
+TEST_F(EngineTest, TheSameRequestFromManyThreadsGivesOneJob) {
+  std::vector<std::thread> threads;
+  Mutex mutex;
+  std::set<std::string> ids;
+  int made = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      const absl::StatusOr<CreateResult> result = engine_->CreateJob(Pretrain(1, "r1"));
+      MutexLock lock(mutex);
+      if (!result.ok()) return;
+      ids.insert(result->job.record.id.value);
+      made += result->replayed ? 0 : 1;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(ids.size(), 1u);
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(store_->ListJobs({}, 10, "")->records.size(), 1u);
+  EXPECT_EQ(engine_->LiveJobs().size(), 1u);
+}
+
+TEST_F(EngineTest, ALostReplyIsAskedForAgain) {
+  store_->lose_replies = 1;
+  EXPECT_THAT(engine_->CreateJob(Pretrain(1, "r1")), StatusIs(absl::StatusCode::kUnavailable));
+  const absl::StatusOr<CreateResult> again = engine_->CreateJob(Pretrain(1, "r1"));
+  ASSERT_OK(again);
+  EXPECT_TRUE(again->replayed);
+  Restart();
+  EXPECT_EQ(engine_->LiveJobs().size(), 1u);
+}
+
+TEST_F(EngineTest, ValidateOnlyStoresNothing) {
+  CreateRequest request = Pretrain(1, "");
+  request.validate_only = true;
+  const absl::StatusOr<CreateResult> result = engine_->CreateJob(request);
+  ASSERT_OK(result);
+  EXPECT_TRUE(result->job.record.id.empty());
+  EXPECT_GT(result->estimate.checkpoint_bytes, 0);
+  EXPECT_TRUE(store_->ListJobs({}, 10, "")->records.empty());
+}
+
+TEST_F(EngineTest, EveryProblemIsReportedAtOnce) {
+  CreateRequest request = Pretrain(1, "r1");
+  request.parsed.problems.push_back({"colour", "unknown field"});
+  request.parsed.spec.pretrain.patch = 7;
+  request.parsed.spec.pretrain.mask.ratio = 2;
+  const absl::Status status = engine_->CreateJob(request).status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
+  EXPECT_GE(ProblemsOf(status).size(), 3u);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("colour"));
+}
+
+TEST_F(EngineTest, ReasonsOfRefusals) {
+  CreateRequest request = Pretrain(1, "r1");
+  request.parsed.spec.pretrain.dataset.name = "nowhere";
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(request).status()), "DATASET_NOT_FOUND");
+  request = Pretrain(1, "r1");
+  request.parsed.spec.pretrain.dataset.version = 9;
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(request).status()), "DATASET_NOT_FOUND");
+  AddDataset("empty", 1, "d", 0);
+  request.parsed.spec.pretrain.dataset = {"empty", 0, ""};
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(request).status()), "DATASET_EMPTY");
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(Pretrain(1, "")).status()), "BAD_REQUEST_ID");
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(Pretrain(1, std::string(65, 'x'))).status()), "BAD_REQUEST_ID");
+  EXPECT_EQ(ReasonOf(engine_->GetJob("job-99").status()), "JOB_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(engine_->CancelJob("job-99").status()), "JOB_NOT_FOUND");
+  store_->fail_writes = 1;
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(Pretrain(1, "r1")).status()), "STORE_FULL");
+  EXPECT_TRUE(store_->ListJobs({}, 10, "")->records.empty());
+}
+
+TEST_F(EngineTest, AJobIsFoundByItsName) {
+  CreateRequest request = Pretrain(1, "r1");
+  request.parsed.spec.name = "first-run";
+  ASSERT_OK(engine_->CreateJob(request));
+  request.request_id = "r2";
+  ASSERT_OK(engine_->CreateJob(request));
+  EXPECT_EQ(engine_->GetJob("first-run")->record.id.value, "job-2");  // the newest
+}
+
+TEST_F(EngineTest, TheNewestVersionIsTakenAtSubmit) {
+  const JobId before = Submit(1, "r1");
+  AddDataset("brains", 2, "digest-2", 50);
+  const JobId after = Submit(1, "r2");
+  EXPECT_EQ(Job(before).spec.pretrain.dataset.version, 1);
+  EXPECT_EQ(Job(after).spec.pretrain.dataset.version, 2);
+}
+
+}  // namespace
+}  // namespace amaes

@@ -1,0 +1,206 @@
+// From a staged folder to a dataset version, also when the coordinator dies in between.
+#include "libs/base/files.h"
+#include "libs/dataset/catalogue.h"
+#include "tests/integration/coordinator/engine_fixture.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class IngestEngineTest : public EngineTest {
+ protected:
+  JobId SubmitIngest(const std::string& request_id) {
+    CreateRequest request;
+    request.request_id = request_id;
+    request.parsed.spec.kind = JobKind::kIngest;
+    request.parsed.spec.ingest.dataset = "heads";
+    request.parsed.spec.ingest.from = "/data/scans";
+    const absl::StatusOr<CreateResult> result = engine_->CreateJob(request);
+    EXPECT_OK(result);
+    return result.ok() ? result->job.record.id : JobId();
+  }
+
+  std::filesystem::path Folder(const std::string& name) { return home_.path() / "datasets" / "heads" / name; }
+
+  // What a worker stages; the digest.
+  static std::string Stage(const std::filesystem::path& folder, int volumes) {
+    DatasetVersion version;
+    version.name = "heads";
+    for (int i = 0; i < volumes; ++i) {
+      CatalogueEntry entry;
+      entry.volume = absl::StrCat("volume-", i);
+      entry.voxel_digest = absl::StrCat("voxels-", i);
+      entry.subject = absl::StrCat("subject-", i);
+      entry.source = absl::StrCat("sub-", i, ".nii.gz");
+      entry.shape = {4, 4, 4};
+      entry.source_shape = {4, 4, 4};
+      entry.source_spacing = {1, 1, 1};
+      entry.stored_bytes = 100;
+      version.entries.push_back(entry);
+    }
+    FinishVersion(version, nullptr);
+    IngestReport report;
+    report.files = volumes + 1;
+    report.volumes = volumes;
+    report.quarantined.push_back({"bad.nii", "torn"});
+    EXPECT_OK(files::MakeFolders(folder));
+    EXPECT_OK(WriteVersion(folder, version, report));
+    return version.digest;
+  }
+
+  // The worker's side of an attempt, up to its last word.
+  std::string RunWorker(TestAgent& agent, const JobId& id, int volumes) {
+    engine_->Tick();
+    EXPECT_EQ(State(id), JobState::kStarting);
+    const StartWorkerCommand start = agent.started().back();
+    EXPECT_EQ(start.kind, "ingest");
+    const AttemptNumber attempt = start.worker.attempt;
+    EXPECT_OK(agent.Report({id, attempt, 0}, IngestCount{.files = volumes + 1, .done = 1}));
+    EXPECT_EQ(State(id), JobState::kRunning);
+    const std::string digest = Stage(start.start.staging_folder, volumes);
+    EXPECT_OK(agent.Report({id, attempt, 0}, DatasetStaged{digest}));
+    EXPECT_OK(agent.Report({id, attempt, 0}, WorkerFinished{true, 0}));
+    return digest;
+  }
+
+  JobId Ingest(TestAgent& agent, const std::string& request_id, int volumes) {
+    const JobId id = SubmitIngest(request_id);
+    RunWorker(agent, id, volumes);
+    EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+    engine_->Tick();
+    return id;
+  }
+};
+
+TEST_F(IngestEngineTest, AStagedFolderBecomesAVersion) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = Ingest(agent, "r1", 10);
+  EXPECT_EQ(State(id), JobState::kSucceeded);
+  EXPECT_EQ(Job(id).record.dataset, "heads@1");
+  EXPECT_OK(ReadVersion(Folder("1")));
+  EXPECT_FALSE(std::filesystem::exists(Folder(".staging-" + id.value)));
+  const auto record = store_->GetDataset("heads", 0);
+  ASSERT_OK(record);
+  EXPECT_EQ(record->version, 1);
+  EXPECT_EQ(record->volumes, 10);
+  EXPECT_EQ(record->training_volumes + record->held_out_volumes, 10);
+  EXPECT_EQ(record->subjects, 10);
+  EXPECT_EQ(record->quarantined, 1);
+  EXPECT_EQ(record->stored_bytes, 1000);
+  EXPECT_EQ(record->job, id);
+}
+
+TEST_F(IngestEngineTest, TheNextVersionKnowsTheOneBefore) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  Ingest(agent, "r1", 10);
+  const JobId second = Ingest(agent, "r2", 12);
+  EXPECT_EQ(Job(second).record.dataset, "heads@2");
+  EXPECT_EQ(agent.started().back().start.previous_folder, Folder("1").string());
+}
+
+TEST_F(IngestEngineTest, NothingNewMakesNoVersion) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  Ingest(agent, "r1", 10);
+  const JobId again = Ingest(agent, "r2", 10);
+  EXPECT_EQ(State(again), JobState::kSucceeded);
+  EXPECT_THAT(Job(again).record.message, HasSubstr("nothing new: equals heads@1"));
+  EXPECT_EQ(store_->GetDataset("heads", 0)->version, 1);
+  EXPECT_FALSE(std::filesystem::exists(Folder("2")));
+  EXPECT_FALSE(std::filesystem::exists(Folder(".staging-" + again.value)));
+}
+
+TEST_F(IngestEngineTest, ACrashAfterTheLastWordPublishesAtTheNextStart) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = SubmitIngest("r1");
+  RunWorker(agent, id, 10);
+  EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+  Restart();
+  engine_->Tick();
+  engine_->Tick();
+  EXPECT_EQ(State(id), JobState::kSucceeded);
+  EXPECT_EQ(store_->GetDataset("heads", 0)->version, 1);
+}
+
+TEST_F(IngestEngineTest, ACrashBetweenRenameAndCommitAdoptsTheFolder) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = SubmitIngest("r1");
+  RunWorker(agent, id, 10);
+  EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+  store_->fail_writes = 1000;
+  engine_->Tick();
+  EXPECT_TRUE(std::filesystem::exists(Folder("1")));
+  EXPECT_THAT(store_->GetDataset("heads", 0), StatusIs(absl::StatusCode::kNotFound));
+  Restart();
+  engine_->Tick();
+  engine_->Tick();
+  EXPECT_EQ(State(id), JobState::kSucceeded);
+  EXPECT_EQ(Job(id).record.dataset, "heads@1");
+  EXPECT_FALSE(std::filesystem::exists(Folder("2")));
+}
+
+TEST_F(IngestEngineTest, AFullDiskDelaysTheCommitOnly) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = SubmitIngest("r1");
+  RunWorker(agent, id, 10);
+  EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+  store_->fail_writes = 1;
+  engine_->Tick();
+  EXPECT_EQ(State(id), JobState::kRunning);
+  engine_->Tick();
+  EXPECT_EQ(State(id), JobState::kSucceeded);
+}
+
+TEST_F(IngestEngineTest, AForeignFolderIsNotOverwritten) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  Stage(Folder("1"), 3);
+  const JobId id = Ingest(agent, "r1", 10);
+  EXPECT_EQ(Job(id).record.dataset, "heads@2");
+  EXPECT_THAT(ReadVersion(Folder("1"))->entries, SizeIs(3));
+}
+
+TEST_F(IngestEngineTest, AStagedFolderThatDoesNotFitIsStagedAgain) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = SubmitIngest("r1");
+  RunWorker(agent, id, 10);
+  ASSERT_OK(files::WriteAtomic(Folder(".staging-" + id.value) / "catalogue.jsonl.zst", "torn"));
+  EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+  engine_->Tick();
+  EXPECT_EQ(store_->GetAttempt(id, 1)->cause, "PUBLISH_FAILED");
+  EXPECT_EQ(Job(id).record.budget.restarts, 1);
+  EXPECT_EQ(Job(id).record.attempt, 2);
+  EXPECT_EQ(agent.started().back().start.staging_folder, Folder(".staging-" + id.value).string());
+  Stage(agent.started().back().start.staging_folder, 10);
+  EXPECT_OK(agent.Report({id, 2, 0}, DatasetStaged{ReadVersion(Folder(".staging-" + id.value))->digest}));
+  EXPECT_OK(agent.Report({id, 2, 0}, WorkerFinished{true, 0}));
+  EXPECT_OK(agent.Exit({id, 2, 0}, "FINISHED"));
+  engine_->Tick();
+  EXPECT_EQ(State(id), JobState::kSucceeded);
+}
+
+TEST_F(IngestEngineTest, AKilledIngestGoesOnInTheSameFolder) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  const JobId id = SubmitIngest("r1");
+  engine_->Tick();
+  const std::string staging = agent.started().back().start.staging_folder;
+  EXPECT_OK(agent.Report({id, 1, 0}, IngestCount{.files = 5, .done = 2}));
+  EXPECT_OK(agent.Exit({id, 1, 0}, "KILLED"));
+  engine_->Tick();
+  EXPECT_EQ(Job(id).record.attempt, 2);
+  EXPECT_EQ(agent.started().back().start.staging_folder, staging);
+  EXPECT_EQ(Job(id).record.budget.without_progress, 0);
+}
+
+}  // namespace
+}  // namespace amaes
