@@ -69,7 +69,7 @@ class Ingest {
     if (!options_.from.is_absolute()) {
       return absl::InvalidArgumentError(absl::StrCat("ingest: ", options_.from.string(), " is not an absolute path"));
     }
-    if (!IsUtf8(options_.from.string()) || !IsUtf8(options_.volumes.string())) {
+    if (!CanBeJson(options_.from.string()) || !CanBeJson(options_.volumes.string())) {
       return absl::InvalidArgumentError("ingest: a folder name is not UTF-8: rename it");
     }
     return absl::OkStatus();

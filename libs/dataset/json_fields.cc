@@ -2,7 +2,7 @@
 
 namespace amaes {
 
-bool IsUtf8(const std::string& text) {
+bool CanBeJson(const std::string& text) {
   try {
     (void)nlohmann::json(text).dump();
     return true;

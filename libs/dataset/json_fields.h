@@ -43,6 +43,6 @@ inline std::string CanonicalJson(const nlohmann::json& value) {
 }
 
 // Whether CanonicalJson keeps every byte.
-bool IsUtf8(const std::string& text);
+bool CanBeJson(const std::string& text);
 
 }  // namespace amaes

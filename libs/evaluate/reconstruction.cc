@@ -1,5 +1,6 @@
 #include "libs/evaluate/reconstruction.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>

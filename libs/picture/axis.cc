@@ -30,7 +30,7 @@ std::string TickLabel(double value) {
   if (value == std::floor(value) && std::abs(value) >= 1000 && std::abs(value) < 1e9) {
     std::string digits = absl::StrFormat("%.0f", value);
     for (int at = static_cast<int>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3) {
-      digits.insert(static_cast<std::size_t>(at), ",");
+      digits.insert(static_cast<std::size_t>(at), 1, ',');
     }
     return digits;
   }

@@ -79,10 +79,10 @@ void DrawRow(Picture& picture, int left, int top, const ReconstructionPanel& pan
              std::pair<float, float> window) {
   const std::vector<float>* const columns[] = {&panel.input, &panel.masked_input, &panel.reconstruction, &panel.target};
   const int largest = static_cast<int>(*std::max_element(panel.shape.begin(), panel.shape.end()));
-  picture.Text({left + kLabels - 16.0, top + kTile / 2 + 0.0}, plane.name, style::kBody, Align::kRight);
+  picture.Text({left + kLabels - 16.0, top + kTile / 2.0}, plane.name, style::kBody, Align::kRight);
   const std::string where =
       absl::StrCat(std::string(1, "xyz"[plane.cut]), " = ", panel.shape[static_cast<std::size_t>(plane.cut)] / 2);
-  picture.Text({left + kLabels - 16.0, top + kTile / 2 + 18.0}, where, style::kNote, Align::kRight);
+  picture.Text({left + kLabels - 16.0, top + kTile / 2.0 + 18}, where, style::kNote, Align::kRight);
   for (int i = 0; i < 4; ++i) {
     const GrayImage image = Slice(panel.shape, *columns[i], plane, window);
     const int x = left + kLabels + i * (kTile + kGap);
@@ -91,7 +91,7 @@ void DrawRow(Picture& picture, int left, int top, const ReconstructionPanel& pan
     // Masked tokens keep their edges.
     picture.Image(image, place, i == 1 ? Scaling::kNearest : Scaling::kBilinear);
     if (i != 0) continue;
-    const double middle = place.y + place.height / 2 + 5.0;
+    const double middle = place.y + place.height / 2.0 + 5;
     DrawLetter(picture, {place.x + 7.0, middle}, plane.left, Align::kLeft);
     DrawLetter(picture, {place.x + place.width - 7.0, middle}, plane.right, Align::kRight);
   }

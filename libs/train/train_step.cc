@@ -1,5 +1,6 @@
 #include "libs/train/train_step.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -92,7 +93,7 @@ absl::Status TrainStep::Backward(const std::vector<Sample>& samples) {
 absl::Status TrainStep::ShareStatistics(const StepFlags& flags) {
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
     const double own[] = {static_cast<double>(skipped_), flags.stop ? 1.0 : 0.0, flags.checkpoint_unfinished ? 1.0 : 0.0};
-    statistics_.narrow(0, kSkipped, 3).copy_(at::tensor(own, at::kDouble));
+    statistics_.narrow(0, kSkipped, 3).copy_(at::tensor(c10::ArrayRef<double>(own)));
   })));
   const absl::StatusOr<Communicator::Ticket> ticket = communicator_.StartAllReduceSum(BufferOf(statistics_));
   AMAES_RETURN_IF_ERROR(CollectiveFailure(ticket.status()));

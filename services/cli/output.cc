@@ -91,7 +91,7 @@ std::string FormatDuration(double seconds) {
 
 std::string FormatCount(std::int64_t count) {
   std::string digits = absl::StrCat(count < 0 ? -count : count);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
   return count < 0 ? absl::StrCat("-", digits) : digits;
 }
 

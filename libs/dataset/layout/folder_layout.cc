@@ -103,7 +103,7 @@ class Walk {
       const std::string extension = fs::path(name).extension().string();
       return Skip(relative, absl::StrCat("not a scan: ", extension.empty() ? "no file ending" : extension));
     }
-    if (!IsUtf8(relative.string())) return Skip(relative, "file name is not UTF-8: rename it");
+    if (!CanBeJson(relative.string())) return Skip(relative, "file name is not UTF-8: rename it");
     if (absl::StartsWith(parts.ending, ".img")) {
       return Skip(relative, HasHeader(parts.stem, siblings) ? "second half of a .hdr/.img pair"
                                                             : "not a scan: .img without its .hdr");

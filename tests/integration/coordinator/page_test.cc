@@ -16,9 +16,9 @@ using ::testing::Not;
 class PageTest : public EngineTest {
  protected:
   HttpReply Get(const std::string& path) {
-    Gauges gauges(*engine_, *metrics_);
-    return Pages(*engine_, gauges, clock_).Handle(path);
+    return Pages(*engine_, gauges_, clock_).Handle(path);
   }
+  Gauges gauges_{*engine_, *metrics_};
 };
 
 TEST_F(PageTest, TheOverviewShowsWhatIsThere) {

@@ -41,14 +41,14 @@ inline JobSpec SmallSpec(std::int64_t steps, std::int64_t global_batch) {
 // One attempt.
 struct Attempt {
   JobSpec job;
-  std::filesystem::path folder;
+  std::filesystem::path folder = {};
   AttemptNumber number = 1;
   int world_size = 1;
   std::int64_t stop_after = -1;  // progress of this step makes rank `stop_rank` ask for a stop
   int stop_rank = 0;
-  SyntheticSource source;
+  SyntheticSource source = {};
   // Wraps a rank's communicator, for faults.
-  std::function<std::unique_ptr<Communicator>(std::unique_ptr<Communicator>)> wrap;
+  std::function<std::unique_ptr<Communicator>(std::unique_ptr<Communicator>)> wrap = {};
 };
 
 struct AttemptResult {

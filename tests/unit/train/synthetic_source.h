@@ -42,7 +42,8 @@ inline std::vector<float> SyntheticCrop(std::int64_t volume, const CropDraw& cro
 
 class SyntheticLoader final : public Loader {
  public:
-  SyntheticLoader(LoaderOptions options, std::int64_t volumes, std::set<std::int64_t> skipped, std::int64_t fails_at = -1)
+  SyntheticLoader(LoaderOptions options, std::int64_t volumes, std::set<std::int64_t> skipped,
+                  std::int64_t fails_at = -1)
       : options_(std::move(options)),
         stream_(options_.seed, kSyntheticDigest, volumes),
         skipped_(std::move(skipped)),
@@ -67,6 +68,7 @@ class SyntheticLoader final : public Loader {
     return sample;
   }
   absl::Duration data_wait() const override { return absl::ZeroDuration(); }
+  std::int64_t bytes_read() const override { return 0; }
 
  private:
   const LoaderOptions options_;

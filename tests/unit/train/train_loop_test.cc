@@ -14,6 +14,7 @@
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/metrics_log.h"
+#include "libs/train/resume.h"
 #include "tests/unit/train/run_ranks.h"
 
 namespace amaes {

@@ -1,0 +1,146 @@
+// The stream between agent and coordinator, and the services that read what it brings.
+#include "tests/integration/coordinator/server_fixture.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::Contains;
+using ::testing::SizeIs;
+
+TEST_F(ServerTest, TheWholeLifeOfAJob) {
+  const std::string id = Submit(2);
+  ScriptedAgent agent(address(), "a", 2);
+  const v1::AgentCommand registered = agent.Wait([](const v1::AgentCommand& c) { return c.has_registered(); });
+  EXPECT_EQ(registered.registered().heartbeat_seconds(), 2);
+  const v1::StartWorker first = agent.WaitForStart(), second = agent.WaitForStart();
+  const auto start = DecodeCommand(first.start());
+  ASSERT_OK(start);
+  EXPECT_EQ(std::get<WorkerStart>(*start).world_size, 2);
+  // Rendezvous through the coordinator.
+  agent.Report(second, KeyWait{"id"});
+  agent.Report(first, KeyValue{"id", "deadbeef", false});
+  const v1::AgentCommand answer = agent.Wait([](const v1::AgentCommand& c) { return c.has_command(); });
+  EXPECT_EQ(answer.command().rank(), second.rank());
+  EXPECT_EQ(std::get<KeyValue>(*DecodeCommand(answer.command().command())).value, "deadbeef");
+  for (const v1::StartWorker& worker : {first, second}) agent.Report(worker, WorkerPhase{"train", 0});
+  agent.WaitForAcknowledgement(agent.Report(first, ValidationResult{.step = 0, .split = "train", .masked_r2 = 0.5}));
+  const auto running = Get(id);
+  ASSERT_OK(running);
+  EXPECT_EQ(running->state(), v1::JOB_STATE_RUNNING);
+  EXPECT_THAT(running->training().validations(), SizeIs(1));
+  EXPECT_EQ(running->training().total_steps(), 100);
+
+  const auto nodes = v1::NodeService::NewStub(channel_);
+  const auto listed = Call(*nodes, &v1::NodeService::Stub::ListNodes, v1::ListNodesRequest());
+  ASSERT_OK(listed);
+  EXPECT_EQ(listed->nodes(0).state(), "ready");
+  EXPECT_EQ(listed->nodes(0).slots(0).job(), id);
+
+  std::int64_t last = 0;
+  for (const v1::StartWorker& worker : {first, second}) {
+    agent.Report(worker, WorkerFinished{true, 100});
+    last = agent.Exit(worker, "FINISHED");
+  }
+  agent.WaitForAcknowledgement(last);
+  EXPECT_EQ(Get(id)->state(), v1::JOB_STATE_SUCCEEDED);
+  v1::ListJobEventsRequest events;
+  events.set_id(id);
+  std::vector<std::string> kinds;
+  for (const v1::JobEvent& event : Call(*jobs_, &v1::JobService::Stub::ListJobEvents, events)->events()) {
+    kinds.push_back(event.kind());
+  }
+  EXPECT_THAT(kinds, ::testing::ElementsAre("CREATED", "PLACED", "RUNNING", "SUCCEEDED"));
+}
+
+TEST_F(ServerTest, CancelStopsTheWorkers) {
+  const std::string id = Submit();
+  ScriptedAgent agent(address(), "a", 1);
+  const v1::StartWorker worker = agent.WaitForStart();
+  v1::CancelJobRequest request;
+  request.set_id(id);
+  EXPECT_EQ(Call(*jobs_, &v1::JobService::Stub::CancelJob, request)->state(), v1::JOB_STATE_STOPPING);
+  const v1::AgentCommand stop = agent.Wait([](const v1::AgentCommand& c) { return c.has_stop(); });
+  EXPECT_FALSE(stop.stop().now());
+  agent.WaitForAcknowledgement(agent.Exit(worker, "STOPPED"));
+  EXPECT_EQ(Call(*jobs_, &v1::JobService::Stub::CancelJob, request)->state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(ServerTest, ASecondAgentOfOneNameTakesOver) {
+  ScriptedAgent first(address(), "a", 1, "i1");
+  first.Wait([](const v1::AgentCommand& c) { return c.has_registered(); });
+  ScriptedAgent second(address(), "a", 1, "i2");
+  second.Wait([](const v1::AgentCommand& c) { return c.has_registered(); });
+  const absl::Status end = first.WaitForEnd();
+  EXPECT_EQ(end.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(end), "AGENT_REPLACED");
+}
+
+TEST_F(ServerTest, ARegistrationWithoutSlotsIsRefused) {
+  ScriptedAgent agent(address(), "a", 0);
+  const absl::Status end = agent.WaitForEnd();
+  EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(end), "BAD_REGISTRATION");
+}
+
+TEST_F(ServerTest, TheFirstMessageIsRegister) {
+  const auto stub = v1::AgentService::NewStub(channel_);
+  grpc::ClientContext context;
+  const auto stream = stub->Attach(&context);
+  v1::AgentMessage message;
+  message.mutable_heartbeat();
+  stream->Write(message);
+  v1::AgentCommand command;
+  EXPECT_FALSE(stream->Read(&command));
+  EXPECT_EQ(ReasonOf(FromGrpcStatus(stream->Finish())), "BAD_REGISTRATION");
+}
+
+TEST_F(ServerTest, AnOrderlyEndIsAnsweredInOrder) {
+  ScriptedAgent agent(address(), "a", 1);
+  agent.Heartbeat();
+  agent.CloseOrderly();
+  EXPECT_OK(agent.WaitForEnd());
+}
+
+TEST_F(ServerTest, AStoppingCoordinatorAsksAgentsToDialAgain) {
+  ScriptedAgent agent(address(), "a", 1);
+  agent.Wait([](const v1::AgentCommand& c) { return c.has_registered(); });
+  coordinator_.reset();
+  EXPECT_EQ(agent.WaitForEnd().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ServerTest, AReportOfAnotherAttemptIsAcknowledgedAndDropped) {
+  const std::string id = Submit();
+  ScriptedAgent agent(address(), "a", 1);
+  v1::StartWorker worker = agent.WaitForStart();
+  worker.set_attempt(9);
+  agent.WaitForAcknowledgement(
+      agent.Report(worker, CheckpointCommitted{.name = "00000001-009", .step = 1, .manifest_sha256 = "x"}));
+  v1::ListJobEventsRequest events;
+  events.set_id(id);
+  std::vector<std::string> kinds;
+  for (const v1::JobEvent& event : Call(*jobs_, &v1::JobService::Stub::ListJobEvents, events)->events()) {
+    kinds.push_back(event.kind());
+  }
+  EXPECT_THAT(kinds, Contains("FENCED"));
+}
+
+TEST_F(ServerTest, DatasetsAreFound) {
+  const auto datasets = v1::DatasetService::NewStub(channel_);
+  v1::GetDatasetVersionRequest request;
+  request.set_name("brains");
+  const auto newest = Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request);
+  ASSERT_OK(newest);
+  EXPECT_EQ(newest->version(), 1);
+  EXPECT_EQ(newest->folder(), (home_.path() / "datasets" / "brains" / "1").string());
+  request.set_version(8);
+  EXPECT_EQ(ReasonOf(Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request).status()), "DATASET_NOT_FOUND");
+  v1::ListVolumesRequest volumes;
+  volumes.set_name("brains");
+  EXPECT_EQ(ReasonOf(Call(*datasets, &v1::DatasetService::Stub::ListVolumes, volumes).status()), "CATALOGUE_DAMAGED");
+  v1::ListDatasetVersionsRequest list;
+  list.set_filter("name=other");
+  EXPECT_THAT(Call(*datasets, &v1::DatasetService::Stub::ListDatasetVersions, list)->versions(), SizeIs(0));
+}
+
+}  // namespace
+}  // namespace amaes
