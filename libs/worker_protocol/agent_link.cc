@@ -222,9 +222,7 @@ absl::StatusOr<WorkerStart> SocketAgentLink::WaitForStart(absl::Duration timeout
 }
 
 absl::Status SocketAgentLink::Set(const std::string& key, const std::string& value) {
-  if (!IsUtf8(key) || !IsUtf8(value)) {
-    return absl::InvalidArgumentError("key and value must be UTF-8 text: write bytes as hexadecimal digits");
-  }
+  if (!IsUtf8(key)) return absl::InvalidArgumentError("a key must be UTF-8 text");
   constexpr std::size_t kFraming = 64;
   if (key.size() + value.size() + kFraming > kMaxWorkerMessageBytes) {
     return absl::InvalidArgumentError(absl::StrCat("key and value of ", key.size() + value.size(),

@@ -72,8 +72,8 @@ class AgentLink {
   // The reason, once the agent asked for an orderly stop.
   virtual std::optional<std::string> stop_requested() = 0;
 
-  // The attempt's key-value table. Keys and values are UTF-8 text: write bytes as hexadecimal digits.
-  //   - InvalidArgument: not UTF-8, or too long.   - Unavailable: the agent is gone.
+  // The attempt's key-value table. Keys are UTF-8 text, values any bytes.
+  //   - InvalidArgument: a key that is not UTF-8, or too long.   - Unavailable: the agent is gone.
   virtual absl::Status Set(const std::string& key, const std::string& value) = 0;
   // - DeadlineExceeded.   - Aborted: the attempt is over.   - Unavailable: the agent is gone.
   virtual absl::StatusOr<std::string> Wait(const std::string& key, absl::Duration timeout) = 0;

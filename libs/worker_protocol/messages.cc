@@ -80,7 +80,7 @@ WorkerStart FromProto(const v1::WorkerStart& in) {
 
 void Fill(const KeyValue& in, v1::KeyValue& out) {
   out.set_key(Text(in.key));
-  out.set_value(Text(in.value));
+  out.set_value(in.value);
   out.set_aborted(in.aborted);
 }
 KeyValue FromProto(const v1::KeyValue& in) { return {.key = in.key(), .value = in.value(), .aborted = in.aborted()}; }

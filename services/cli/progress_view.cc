@@ -115,7 +115,9 @@ std::string Title(const v1::Job& job) {
   return title;
 }
 
+// Reason and words; the reason alone says nothing when it is the state's own name.
 std::string WhyText(const v1::Job& job) {
+  if (job.reason() == StateName(job.state())) return job.message();
   if (job.message().empty()) return job.reason();
   return job.reason().empty() ? job.message() : absl::StrCat(job.reason(), ": ", job.message());
 }
