@@ -29,7 +29,11 @@ absl::StatusOr<RunningCoordinator> ReadRunningCoordinator(const std::filesystem:
   const std::filesystem::path path = home / "run" / "coordinator.json";
   AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(path, 1 << 16));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("grpc") || !json.contains("http") || !json.contains("pid")) {
+  const auto is = [&](const char* key, bool (nlohmann::json::*type)() const noexcept) {
+    return json.is_object() && json.contains(key) && (json[key].*type)();
+  };
+  if (!is("grpc", &nlohmann::json::is_string) || !is("http", &nlohmann::json::is_string) ||
+      !is("pid", &nlohmann::json::is_number_integer)) {
     return absl::DataLossError(absl::StrCat(path.string(), " cannot be read"));
   }
   return RunningCoordinator{json["grpc"].get<std::string>(), json["http"].get<std::string>(), json["pid"].get<int>()};

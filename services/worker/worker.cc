@@ -22,18 +22,30 @@ namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 
+// What the coordinator resolves before it stores a job, and which lanes belong to this rank.
+std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec& spec) {
+  const PretrainSpec& pretrain = spec.pretrain;
+  if (spec.kind != JobKind::kPretrain) return {absl::StrCat("kind: a worker does not do ", JobKindName(spec.kind))};
+  std::vector<std::string> problems;
+  if (pretrain.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
+  if (pretrain.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
+  if (start.rank < 0 || start.rank >= start.world_size || start.world_size > pretrain.global_batch) {
+    problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size, " workers does not go with global_batch ",
+                                    pretrain.global_batch));
+  } else if (const LaneRange lanes{start.first_lane, start.last_lane};
+             lanes != LanesOf(start.rank, start.world_size, pretrain.global_batch)) {
+    problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
+                                    " of ", start.world_size));
+  }
+  return problems;
+}
+
 absl::StatusOr<JobSpec> ReadSpec(const WorkerStart& start) {
   absl::StatusOr<JobSpec> spec = SpecFromCompleteJson(start.spec_json);
   if (!spec.ok()) return WithReason(spec.status(), "BAD_SPEC", /*retryable=*/false);
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = Inconsistencies(start, *spec);
   for (const SpecProblem& problem : ValidateSpec(*spec)) {
     problems.push_back(absl::StrCat(problem.field, ": ", problem.message));
-  }
-  if (spec->kind != JobKind::kPretrain) problems.push_back(absl::StrCat("kind: a worker does not do ", JobKindName(spec->kind)));
-  const LaneRange lanes{start.first_lane, start.last_lane};
-  if (lanes != LanesOf(start.rank, start.world_size, spec->pretrain.global_batch)) {
-    problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
-                                    " of ", start.world_size));
   }
   if (problems.empty()) return spec;
   return WithReason(absl::InvalidArgumentError(absl::StrJoin(problems, "; ")), "BAD_SPEC", /*retryable=*/false);

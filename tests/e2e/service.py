@@ -4,12 +4,11 @@ import hashlib
 import json
 import os
 import pathlib
-import select
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import threading
 
 BUILD = pathlib.Path(os.environ["AMAES_BUILD_DIR"])
 AMAES = str(BUILD / "bin" / "amaes")
@@ -60,17 +59,17 @@ def run(home, *arguments, expect=0):
 
 
 def wait_for_line(process, text):
-    """Reads the process's output until a line holds `text`."""
+    """Reads the process's output until a line holds `text`. A process that is silent for too long is killed."""
     seen = []
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
-        line = process.stdout.readline() if ready else ""
-        if not line:
-            break
-        seen.append(line)
-        if text in line:
-            return
+    watchdog = threading.Timer(DEADLINE, process.kill)
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            seen.append(line)
+            if text in line:
+                return
+    finally:
+        watchdog.cancel()
     raise AssertionError(f"no line with '{text}' came:\n{''.join(seen)}")
 
 

@@ -84,28 +84,31 @@ class ServiceTest(unittest.TestCase):
 
     def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_used(self):
         home = self.home()
-        # The agent alone, so that it stays away until the checkpoint is damaged.
-        coordinator = subprocess.Popen([amaes.AMAES, "coordinator", "--home", home, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
-                                       stderr=open(home / "run" / "coordinator.log", "a"))
+        # Coordinator and agent by themselves, so that the agent stays away until the checkpoint is damaged.
+        coordinator = self.daemon(home, "coordinator", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
         try:
             self.wait_until_serving(home, coordinator.pid)
-            amaes.run(home, "submit", "-f", amaes.write_spec(home))
-            agent = self.agent(home, AMAES_FAULT="point=backward,step=5,attempt=1,rank=0,kill=parent")
+            spec = amaes.write_spec(home, schedule={"steps": 12, "warmup_steps": 1}, validation={"every_steps": 0, "crops": 2})
+            amaes.run(home, "submit", "-f", spec)
+            agent = self.daemon(home, "agent", "--slots", "2", AMAES_FAULT="point=backward,step=9,attempt=1,rank=0,kill=parent")
             self.assertEqual(agent.wait(amaes.DEADLINE), -9)
             job = json.loads(amaes.run(home, "job", "show", "run", "--output", "json"))
-            newest = pathlib.Path(job["folder"]) / "checkpoints" / "00000004-001"
+            committed = sorted((pathlib.Path(job["folder"]) / "checkpoints").glob("*/COMMITTED"))
+            newest, before = committed[-1].parent, committed[-2].parent
             model = bytearray((newest / "model.safetensors").read_bytes())
             model[len(model) // 2] ^= 1
             (newest / "model.safetensors").write_bytes(model)
-            agent = self.agent(home)
+            agent = self.daemon(home, "agent", "--slots", "2")
             try:
-                watch = amaes.run(home, "job", "watch", "run")
-                self.assertIn("SUCCEEDED", watch)
+                self.assertIn("SUCCEEDED", amaes.run(home, "job", "watch", "run"))
                 listed = json.loads(amaes.run(home, "ckpt", "ls", "run", "--all", "--output", "json"))["checkpoints"]
                 states = {c["name"]: c["state"] for c in listed}
-                self.assertEqual(states["00000004-001"], "CHECKPOINT_STATE_CORRUPT")
+                self.assertEqual(states.get(newest.name, "CHECKPOINT_STATE_CORRUPT"), "CHECKPOINT_STATE_CORRUPT")
                 parents = {c["name"]: c["parent"] for c in listed}
-                self.assertEqual(parents["00000006-002"], "00000002-001")
+                self.assertEqual(parents["00000012-002"], before.name)
+                events = amaes.run(home, "job", "events", "run")
+                self.assertIn("CHECKPOINT_REJECTED", events)
+                self.assertIn(newest.name, events)
             finally:
                 agent.terminate()
                 agent.wait(amaes.DEADLINE)
@@ -120,9 +123,9 @@ class ServiceTest(unittest.TestCase):
         self.assertIn("SUCCEEDED", amaes.run(out, *arguments))
         self.assertIn("going on", amaes.run(out, *arguments))
 
-    def agent(self, home, **environment):
-        return subprocess.Popen([amaes.AMAES, "agent", "--home", home, "--slots", "2"], env={**os.environ, **environment},
-                                stderr=open(home / "run" / "agent.log", "a"))
+    def daemon(self, home, name, *arguments, **environment):
+        with open(home / "run" / f"{name}.log", "a") as log:
+            return subprocess.Popen([amaes.AMAES, name, "--home", home, *arguments], env={**os.environ, **environment}, stderr=log)
 
     def wait_until_serving(self, home, pid):
         """`node ls` retries while the coordinator comes up; the file names it once it serves."""

@@ -1,5 +1,6 @@
 // What test_unet.py compares with PyTorch: a small U-Net, its output and gradients, and three AdamW steps, as safetensors.
 // Usage: unet_dump FOLDER
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>

@@ -43,13 +43,7 @@ TEST_F(ServerTest, TheWholeLifeOfAJob) {
   }
   agent.WaitForAcknowledgement(last);
   EXPECT_EQ(Get(id)->state(), v1::JOB_STATE_SUCCEEDED);
-  v1::ListJobEventsRequest events;
-  events.set_id(id);
-  std::vector<std::string> kinds;
-  for (const v1::JobEvent& event : Call(*jobs_, &v1::JobService::Stub::ListJobEvents, events)->events()) {
-    kinds.push_back(event.kind());
-  }
-  EXPECT_THAT(kinds, ::testing::ElementsAre("CREATED", "PLACED", "RUNNING", "SUCCEEDED"));
+  EXPECT_THAT(EventKinds(id), ::testing::ElementsAre("CREATED", "PLACED", "RUNNING", "SUCCEEDED"));
 }
 
 TEST_F(ServerTest, CancelStopsTheWorkers) {
@@ -115,13 +109,7 @@ TEST_F(ServerTest, AReportOfAnotherAttemptIsAcknowledgedAndDropped) {
   worker.set_attempt(9);
   agent.WaitForAcknowledgement(
       agent.Report(worker, CheckpointCommitted{.name = "00000001-009", .step = 1, .manifest_sha256 = "x"}));
-  v1::ListJobEventsRequest events;
-  events.set_id(id);
-  std::vector<std::string> kinds;
-  for (const v1::JobEvent& event : Call(*jobs_, &v1::JobService::Stub::ListJobEvents, events)->events()) {
-    kinds.push_back(event.kind());
-  }
-  EXPECT_THAT(kinds, Contains("FENCED"));
+  EXPECT_THAT(EventKinds(id), Contains("FENCED"));
 }
 
 TEST_F(ServerTest, DatasetsAreFound) {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
@@ -72,6 +73,17 @@ class ServerTest : public ::testing::Test {
     v1::GetJobRequest request;
     request.set_id(id);
     return Call(*jobs_, &v1::JobService::Stub::GetJob, request);
+  }
+
+  std::vector<std::string> EventKinds(const std::string& id) {
+    v1::ListJobEventsRequest request;
+    request.set_id(id);
+    const auto response = Call(*jobs_, &v1::JobService::Stub::ListJobEvents, request);
+    EXPECT_OK(response);
+    std::vector<std::string> kinds;
+    if (!response.ok()) return kinds;
+    for (const v1::JobEvent& event : response->events()) kinds.push_back(event.kind());
+    return kinds;
   }
 
   void WriteLog(const std::string& id, const std::string& name, const std::string& text) {

@@ -301,7 +301,9 @@ TEST_F(ServerTest, PagesAndMetricsOverHttp) {
   EXPECT_EQ(samples.at("amaes_slots{state=\"used\"}"), 1);
   EXPECT_GE(samples.at("amaes_store_commit_seconds_count"), 2);
   EXPECT_GE(samples.at("amaes_scheduler_pass_seconds_count"), 1);
+#if !defined(__SANITIZE_ADDRESS__)  // which takes many times the memory
   EXPECT_LT(samples.at("process_resident_memory_bytes"), 100e6);
+#endif
   EXPECT_EQ(http.Get("/healthz")->status, 200);
   EXPECT_THAT(http.Get("/")->body, HasSubstr(id));
   EXPECT_THAT(http.Get("/jobs/" + id)->body, HasSubstr("PLACED"));

@@ -5,6 +5,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/file_ops.h"
+#include "libs/checkpoint/safetensors.h"
 #include "tests/unit/checkpoint/small_checkpoint.h"
 
 namespace amaes {

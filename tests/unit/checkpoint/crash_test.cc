@@ -178,19 +178,10 @@ INSTANTIATE_TEST_SUITE_P(AllCrashes, CrashTest,
 // Proof that the simulation bites: a disk that acknowledges flushes it never makes loses the new checkpoint, and the
 // one before it is used.
 TEST(Crash, ALyingDiskCostsOneCheckpoint) {
-  class LyingFileOps final : public FileOps {
-   public:
-    absl::Status Write(const fs::path& path, absl::string_view content) override {
-      return RealFileOps().Write(path, content);
-    }
-    absl::Status Sync(const fs::path&) override { return absl::OkStatus(); }
-    absl::Status Rename(const fs::path& from, const fs::path& to) override { return RealFileOps().Rename(from, to); }
-    absl::Status Remove(const fs::path& path) override { return RealFileOps().Remove(path); }
-  };
   const TempDir dir;
   ASSERT_OK(MakeCheckpoint(dir.path(), 100, 1));
   ASSERT_OK_AND_ASSIGN(const CheckpointManifest manifest, StageCheckpoint(dir.path(), 200, 1));
-  LyingFileOps ops;
+  UnflushedFileOps ops;
   ASSERT_OK(CommitCheckpoint(dir.path() / "00000200-001", manifest, ops));
   const fs::path model = dir.path() / "00000200-001" / "model.safetensors";
   ASSERT_OK(RealFileOps().Write(model, std::string(fs::file_size(model), '\0')));

@@ -1,4 +1,5 @@
 // The pure parts of training, and AdamW.
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>

@@ -1,4 +1,5 @@
 // One step, before the optimiser: world size, micro-batches and batches give the same loss and gradient.
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
