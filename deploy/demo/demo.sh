@@ -9,13 +9,13 @@ if [[ ${1-} == --help ]]; then
 Starts the service in a folder of its own, makes a dataset, pretrains a small U-Net on two CPU workers with live progress, draws the
 loss curve and reconstructions, pulls the checkpoint and reads it with safetensors and NumPy. About six minutes on two cores.
   --data DIR   scans to use (NIfTI, any contrast); default: phantoms and the ICBM 152 brain
-  --steps N    optimiser updates (default 200)
+  --steps N    optimiser updates (default 350)
   --dir DIR    where everything goes (default build/demo; emptied first)
 TEXT
   exit 0
 fi
 
-data= steps=200 dir=build/demo bin=${AMAES_BIN:-build/ci/bin}
+data= steps=350 dir=build/demo bin=${AMAES_BIN:-build/ci/bin}
 while (($# > 0)); do
   case $1 in
     --data) data=${2:?"--data needs a folder"} && shift 2 ;;

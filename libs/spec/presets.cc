@@ -44,14 +44,14 @@ precision: bf16
 kind: pretrain
 network: {name: unet, filters: 8}
 patch: 64
-optimizer: {learning_rate: 1e-3}
-schedule: {steps: 200, warmup_steps: 10}
+optimizer: {learning_rate: 2e-3}
+schedule: {steps: 350, warmup_steps: 10}
 global_batch: 2
 workers: 2
 device: cpu
 threads_per_worker: 1
 checkpoint: {every_steps: 50}
-validation: {every_steps: 50}
+validation: {every_steps: 50, crops: 16}
 )"},
 }};
 

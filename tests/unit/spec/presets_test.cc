@@ -58,9 +58,9 @@ TEST(Presets, DemoRunsOnTwoCpuWorkers) {
   EXPECT_EQ(spec.patch, 64);
   EXPECT_EQ(spec.global_batch, 2);
   EXPECT_EQ(spec.workers, 2);
-  EXPECT_EQ(spec.schedule.steps, 200);
+  EXPECT_EQ(spec.schedule.steps, 350);
   EXPECT_EQ(spec.schedule.warmup_steps, 10);
-  EXPECT_EQ(spec.optimizer.learning_rate, 1e-3);
+  EXPECT_EQ(spec.optimizer.learning_rate, 2e-3);
   EXPECT_EQ(spec.checkpoint.every_steps, 50);
   EXPECT_EQ(spec.validation.every_steps, 50);
   EXPECT_EQ(spec.device, "cpu");
