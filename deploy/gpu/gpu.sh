@@ -40,7 +40,7 @@ build_all() {
 # What the files need and the target does not have: all but LibTorch, CUDA and the C and C++ run time.
 libraries() { # FILE…
   ldd "$@" | sed -n 's/.* => \(\/[^ ]*\) (0x.*/\1/p' | sort -u |
-    grep -vE '/(site-packages|cuda[^/]*)/|/(libc|libm|libdl|librt|libpthread|libresolv|libstdc\+\+|libgcc_s|libgomp|libcuda|libcudart|libnccl)\.so'
+    grep -vE '/(site-packages|cuda[^/]*)/|/(libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s|libgomp|libcuda|libcudart|libnccl)\.so'
 }
 
 kit() {

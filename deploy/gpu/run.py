@@ -76,17 +76,17 @@ class Machine:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                    start_new_session=True, env=self.environment if environment is None else environment)
         try:
-            process.stdout_text, _ = process.communicate(timeout=limit)
+            text, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             self.end(process)
-            process.stdout_text, _ = process.communicate()
-            self.note(command, process.stdout_text)
+            text, _ = process.communicate()
+            self.note(command, text)
             raise StepFailed(f"{os.path.basename(command[0])} did not end within {limit:.0f} s") from None
-        self.note(command, process.stdout_text, process.returncode, time.monotonic() - start)
+        self.note(command, text, process.returncode, time.monotonic() - start)
         if check and process.returncode != 0:
-            tail = "\n".join(process.stdout_text.splitlines()[-12:])
+            tail = "\n".join(text.splitlines()[-12:])
             raise StepFailed(f"{' '.join(command)[:200]}: exit code {process.returncode}\n{tail}")
-        return subprocess.CompletedProcess(command, process.returncode, process.stdout_text)
+        return subprocess.CompletedProcess(command, process.returncode, text)
 
     def end(self, process):
         """First in order, so that a service stops its workers."""

@@ -46,7 +46,7 @@ struct Variant {
   c10::Device device = at::kCPU;
   c10::ScalarType type = at::kFloat;
   bool bf16 = false, tf32 = false;
-  Bounds bounds;
+  Bounds bounds = {};
   MakeCommunicator communicator = [] { return MakeSingleCommunicator(); };
 };
 
@@ -162,7 +162,7 @@ std::vector<Variant> VariantsOf(c10::Device device) {
   const auto store = std::make_shared<MemoryStore>();
   variants.push_back({.name = "gpu float32, NCCL at W = 1", .device = device, .bounds = kFloat32Bounds,
                       .communicator = [store, attempt = 0]() mutable {
-                        return MakeNcclCommunicator({.attempt = ++attempt, .device_index = 0}, *store);
+                        return MakeNcclCommunicator({.attempt = ++attempt, .bind_address = {}, .device_index = 0}, *store);
                       }});
   variants.push_back({.name = "gpu TF32", .device = device, .tf32 = true});
   variants.push_back({.name = "gpu bfloat16", .device = device, .bf16 = true, .bounds = kBfloat16Bounds});
