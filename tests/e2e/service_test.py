@@ -123,6 +123,13 @@ class ServiceTest(unittest.TestCase):
         self.assertIn("SUCCEEDED", amaes.run(out, *arguments))
         self.assertIn("going on", amaes.run(out, *arguments))
 
+    def test_the_service_links_no_libtorch_and_the_worker_no_grpc(self):
+        for program, forbidden in (("amaes", ("torch", "c10")), ("amaes-worker", ("grpc",))):
+            linked = subprocess.run(["ldd", amaes.BUILD / "bin" / program], capture_output=True, text=True, check=True).stdout
+            self.assertIn("libc.so", linked)
+            for name in forbidden:
+                self.assertNotIn(name, linked.lower(), program)
+
     def daemon(self, home, name, *arguments, **environment):
         with open(home / "run" / f"{name}.log", "a") as log:
             return subprocess.Popen([amaes.AMAES, name, "--home", home, *arguments], env={**os.environ, **environment}, stderr=log)

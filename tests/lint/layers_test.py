@@ -46,7 +46,7 @@ class LayersTest(unittest.TestCase):
             ]
             for case, message in cases:
                 with self.subTest(case=case):
-                    command = [CMAKE, "-S", folder, "-B", folder + "/build", "-DCASE=" + case]
+                    command = [CMAKE, "-G", "Ninja", "-S", folder, "-B", folder + "/build", "-DCASE=" + case]
                     done = subprocess.run(command, capture_output=True, text=True, check=False)
                     if message is None:
                         self.assertEqual(done.returncode, 0, done.stderr)
