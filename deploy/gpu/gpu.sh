@@ -37,14 +37,24 @@ build_all() {
   cmake --build "$build" --target "${programs[@]}" amaes_gloo amaes_cuda "${checks[@]}"
 }
 
-# What the files need and the target does not have: all but LibTorch, CUDA and the C and C++ run time.
+# The target has LibTorch, CUDA and the C and C++ run time.
+there='lib(torch|torch_cpu|torch_cuda|c10|c10_cuda|cuda|cudart|nccl|c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|gomp)\.so|ld-linux.*\.so'
+
+# What the files need and the target does not have.
 libraries() { # FILE…
-  ldd "$@" | sed -n 's/.* => \(\/[^ ]*\) (0x.*/\1/p' | sort -u |
-    grep -vE '/(site-packages|cuda[^/]*)/|/(libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s|libgomp|libcuda|libcudart|libnccl)\.so'
+  ldd "$@" | sed -n 's/.* => \(\/[^ ]*\) (0x.*/\1/p' | sort -u | grep -vE "/(site-packages|cuda[^/]*)/|/($there)"
+}
+
+# Nothing that a file of the kit names may be missing both in the kit and there.
+complete() { # KIT
+  local missing
+  missing=$(readelf -d "$1"/bin/* "$1"/tests/* "$1"/lib/* | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u |
+    grep -vE "^($there)" | while read -r name; do [[ -e $1/lib/$name ]] || echo "$name"; done)
+  [[ -z $missing ]] || fail "the kit lacks" $missing
 }
 
 kit() {
-  local file=${1:-dist/amaes-gpu-kit.tar.gz} work kit own needed name size
+  local file=${1:-dist/amaes-gpu-kit.tar.gz} kit own needed name size
   build_all
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
@@ -56,6 +66,7 @@ kit() {
   own=("$kit"/bin/* "$kit"/tests/* "$kit"/lib/libamaes*)
   needed=$(libraries "${own[@]}")
   xargs cp -Lt "$kit/lib/" <<<"$needed"
+  complete "$kit"
   strip --strip-unneeded "${own[@]}"
   # Own files hold the build folder's paths. The kit's run script sets the library path.
   cat >"$work/rpath.cmake" <<'CMAKE'
@@ -89,7 +100,7 @@ CMAKE
 }
 
 run() {
-  local file=dist/amaes-gpu-kit.tar.gz work
+  local file=dist/amaes-gpu-kit.tar.gz
   if (($# > 0)) && [[ $1 != --* ]]; then file=$1 && shift; fi
   [[ -f $file ]] || fail "no kit $file: ./dev gpu kit makes one"
   work=$(mktemp -d)

@@ -41,7 +41,8 @@ absl::Status CallWithRetry(const CallOptions& options, const std::function<grpc:
 
 // A unary call.   - DeadlineExceeded, Unavailable: no answer in time; else what the service says.
 template <typename Stub, typename Method, typename Request, typename Response>
-absl::StatusOr<Response> Call(Stub& stub, grpc::Status (Method::*method)(grpc::ClientContext*, const Request&, Response*),
+absl::StatusOr<Response> Call(Stub& stub,
+                              grpc::Status (Method::*method)(grpc::ClientContext*, const Request&, Response*),
                               const Request& request, const CallOptions& options = {}) {
   Response response;
   const absl::Status status = CallWithRetry(options, [&](absl::Duration left) {

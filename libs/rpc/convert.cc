@@ -19,9 +19,7 @@ absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
-v1::JobKind ToProto(JobKind kind) {
-  return kind == JobKind::kIngest ? v1::JOB_KIND_INGEST : v1::JOB_KIND_PRETRAIN;
-}
+v1::JobKind ToProto(JobKind kind) { return kind == JobKind::kIngest ? v1::JOB_KIND_INGEST : v1::JOB_KIND_PRETRAIN; }
 
 JobKind ToJobKind(v1::JobKind kind) { return kind == v1::JOB_KIND_INGEST ? JobKind::kIngest : JobKind::kPretrain; }
 
@@ -100,7 +98,8 @@ const char* CheckpointStateName(CheckpointState state) {
 }
 
 absl::StatusOr<CheckpointState> ParseCheckpointState(const std::string& name) {
-  for (const CheckpointState state : {CheckpointState::kCommitted, CheckpointState::kCorrupt, CheckpointState::kDeleted}) {
+  for (const CheckpointState state :
+       {CheckpointState::kCommitted, CheckpointState::kCorrupt, CheckpointState::kDeleted}) {
     if (name == CheckpointStateName(state)) return state;
   }
   return absl::InvalidArgumentError(absl::StrCat("'", name, "' is none of COMMITTED, CORRUPT, DELETED"));

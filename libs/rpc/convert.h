@@ -37,7 +37,8 @@ v1::JobState ToProto(JobState state);
 JobState ToJobState(v1::JobState state);  // unspecified or unknown: queued
 
 v1::CheckpointState ToProto(CheckpointState state);
-CheckpointState ToCheckpointState(v1::CheckpointState state);  // unspecified or unknown: corrupt, so that nobody uses it
+CheckpointState ToCheckpointState(
+    v1::CheckpointState state);  // unspecified or unknown: corrupt, so that nobody uses it
 v1::Checkpoint ToProto(const CheckpointRecord& record);
 CheckpointRecord ToCheckpointRecord(const v1::Checkpoint& proto);
 // "COMMITTED", "CORRUPT", "DELETED".

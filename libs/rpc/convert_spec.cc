@@ -144,11 +144,13 @@ ParsedSpec ToJobSpec(const v1::JobSpec& proto) {
   ParsedSpec out;
   out.spec.kind = ToJobKind(proto.kind());
   if (!v1::JobKind_IsValid(proto.kind())) {
-    out.problems.push_back({"kind", absl::StrCat("unknown kind ", static_cast<int>(proto.kind()), "; pretrain or ingest")});
+    out.problems.push_back(
+        {"kind", absl::StrCat("unknown kind ", static_cast<int>(proto.kind()), "; pretrain or ingest")});
   }
   const bool other = out.spec.kind == JobKind::kPretrain ? proto.has_ingest() : proto.has_pretrain();
   if (other) {
-    out.problems.push_back({"kind", absl::StrCat("is ", JobKindName(out.spec.kind), ", but the fields of the other kind are set")});
+    out.problems.push_back(
+        {"kind", absl::StrCat("is ", JobKindName(out.spec.kind), ", but the fields of the other kind are set")});
   }
   out.spec.name = proto.name();
   if (proto.has_priority()) out.spec.priority = proto.priority();

@@ -111,7 +111,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     info.set_domain(kErrorDomain);
     SetDetail(full, info);
   }
-  if (auto request = GetDetail<google::rpc::BadRequest>(full); request && request->field_violations_size() > kMaxProblems) {
+  if (auto request = GetDetail<google::rpc::BadRequest>(full);
+      request && request->field_violations_size() > kMaxProblems) {
     request->mutable_field_violations()->DeleteSubrange(kMaxProblems, request->field_violations_size() - kMaxProblems);
     SetDetail(full, *request);
   }

@@ -60,10 +60,11 @@ absl::StatusOr<Filter> ParseFilter(const std::string& text, const std::vector<st
     const std::string key(absl::StripAsciiWhitespace(halves.first));
     const std::string value(absl::StripAsciiWhitespace(halves.second));
     if (std::find(keys.begin(), keys.end(), key) == keys.end() || part.find('=') == absl::string_view::npos) {
-      return BadFilter(absl::StrCat("filter: '", part, "' is not KEY=VALUE with KEY one of: ", absl::StrJoin(keys, ", ")),
-                       text);
+      return BadFilter(
+          absl::StrCat("filter: '", part, "' is not KEY=VALUE with KEY one of: ", absl::StrJoin(keys, ", ")), text);
     }
-    if (!filter.emplace(key, value).second) return BadFilter(absl::StrCat("filter: '", key, "' stands there twice"), text);
+    if (!filter.emplace(key, value).second)
+      return BadFilter(absl::StrCat("filter: '", key, "' stands there twice"), text);
   }
   return filter;
 }

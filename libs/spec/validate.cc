@@ -80,6 +80,16 @@ void CheckBatch(const PretrainSpec& spec, Problems& out) {
   }
 }
 
+// LibTorch 2.11 reads uninitialised memory in the bf16 weight gradient of a 3³ convolution on a 2³ grid on the CPU, which
+// is what a patch of 32 has at its lowest level (docs/adr/0013).
+void CheckPrecision(const PretrainSpec& spec, Problems& out) {
+  constexpr std::int64_t kSmallest = 64;
+  if (spec.precision == "bf16" && spec.device != "gpu" && spec.patch < kSmallest) {
+    out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", kSmallest, ", not ", spec.patch,
+                                             ": take fp32, a larger patch, or device gpu")});
+  }
+}
+
 void CheckPretrain(const PretrainSpec& spec, Problems& out) {
   CheckDatasetName("dataset.name", spec.dataset.name, out);
   if (!spec.dataset.digest.empty() && !IsHex64(spec.dataset.digest)) {
@@ -92,6 +102,7 @@ void CheckPretrain(const PretrainSpec& spec, Problems& out) {
                    absl::StrCat(spec.schedule.warmup_steps, " is more than schedule.steps ", spec.schedule.steps)});
   }
   CheckBatch(spec, out);
+  CheckPrecision(spec, out);
 }
 
 void CheckIngest(const IngestSpec& spec, Problems& out) {

@@ -1,4 +1,4 @@
-// What `amaes` ends with. Part of the interface: scripts rely on it. `amaes --help` and docs/CLI.md list the same.
+// What `amaes` ends with. Part of the interface: scripts rely on it. `amaes --help` lists the same.
 #pragma once
 
 #include "absl/status/status.h"

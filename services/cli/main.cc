@@ -2,11 +2,11 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/version.h"
 #include "services/cli/context.h"
 #include "services/cli/exit_codes.h"
 #include "services/cli/home.h"
 #include "services/cli/output.h"
-#include "services/cli/version.h"
 
 namespace amaes {
 
@@ -53,7 +53,7 @@ int Main(int argc, char** argv) {
   CLI::App app("Pretrains 3D brain-MRI segmentation networks with AMAES, as a service", "amaes");
   app.footer(kExitCodes);
   app.require_subcommand(1);
-  app.set_version_flag("--version", absl::StrCat("amaes ", kVersion));
+  app.set_version_flag("--version", kSoftware);
   app.add_option("--output", context.output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
   app.add_option("--coordinator", context.coordinator_flag, "HOST:PORT (or AMAES_COORDINATOR; default: the one of --home)");
   app.add_option("--home", context.home_flag, "Where this machine keeps everything (or AMAES_HOME)");

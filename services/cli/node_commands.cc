@@ -3,12 +3,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status_macros.h"
+#include "libs/base/version.h"
 #include "proto/amaes/v1/nodes.grpc.pb.h"
 #include "services/cli/completion.h"
 #include "services/cli/context.h"
 #include "services/cli/exit_codes.h"
 #include "services/cli/output.h"
-#include "services/cli/version.h"
 
 namespace amaes {
 namespace {
@@ -47,9 +47,9 @@ void AddOtherCommands(CLI::App& app, Context& context) {
   CLI::App* version = AddCommand(app, "version", "Prints the version", "amaes version --output json");
   context.OnRun(version, [&context]() -> absl::StatusOr<int> {
     if (context.json()) {
-      std::cout << "{\"version\": \"" << kVersion << "\", \"compiler\": \"" << __VERSION__ << "\"}\n";
+      std::cout << "{\"version\": \"" << kProgramVersion << "\", \"compiler\": \"" << __VERSION__ << "\"}\n";
     } else {
-      std::cout << "amaes " << kVersion << "\n";
+      std::cout << kSoftware << "\n";
     }
     return kExitOk;
   });

@@ -8,6 +8,7 @@
 #include "libs/base/rng.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/subprocess.h"
+#include "libs/base/version.h"
 #include "libs/dataset/ingest.h"
 #include "services/agent/agent.h"
 #include "services/agent/ingest_worker.h"
@@ -16,7 +17,6 @@
 #include "services/cli/exit_codes.h"
 #include "services/cli/home.h"
 #include "services/cli/supervisor.h"
-#include "services/cli/version.h"
 #include "services/coordinator/coordinator.h"
 
 namespace amaes {
@@ -77,7 +77,7 @@ absl::StatusOr<int> RunNodeAgent(Context& context, const ServiceFlags& flags) {
   options.node.node = NodeId(flags.node.empty() ? HostName() : flags.node);
   options.node.incarnation = Incarnation(FreshIncarnation());
   options.node.address = flags.bind;
-  options.node.version = kVersion;
+  options.node.version = kProgramVersion;
   options.node.cores = inventory.cores;
   options.node.memory_bytes = inventory.memory_bytes;
   options.coordinator = ResolveCoordinator(context.coordinator_flag, ResolveHome(context.home_flag));

@@ -138,7 +138,8 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::A
         return Report(message.report());
       case v1::AgentMessage::kExit: {
         const v1::WorkerExit& exit = message.exit();
-        return engine_.Exit(node_, this, {WorkerOf(exit), exit.cause(), exit.message(), exit.retryable()}, exit.sequence());
+        return engine_.Exit(node_, this, {WorkerOf(exit), exit.cause(), exit.message(), exit.retryable()},
+                            exit.sequence());
       }
       case v1::AgentMessage::CONTENT_NOT_SET:
         break;  // of a newer agent

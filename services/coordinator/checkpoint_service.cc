@@ -32,7 +32,8 @@ absl::Status Damaged(const CheckpointRecord& record, const absl::Status& status)
 
 // Everything that may be read: what the manifest lists, the manifest and the marker. A name from a request is only ever
 // compared with these.
-absl::StatusOr<std::vector<CheckpointFile>> FilesOf(const CheckpointRecord& record, const std::filesystem::path& folder) {
+absl::StatusOr<std::vector<CheckpointFile>> FilesOf(const CheckpointRecord& record,
+                                                    const std::filesystem::path& folder) {
   const absl::StatusOr<CheckpointManifest> manifest = ReadManifest(folder);
   if (!manifest.ok()) return Damaged(record, manifest.status());
   std::vector<CheckpointFile> files = manifest->files;
@@ -47,8 +48,8 @@ absl::StatusOr<std::vector<CheckpointFile>> FilesOf(const CheckpointRecord& reco
 absl::Status CheckRange(const v1::ReadCheckpointFileRequest& request, const CheckpointFile& file) {
   if (request.offset() >= 0 && request.offset() <= file.size && request.limit() >= 0) return absl::OkStatus();
   return ErrorWithReason(absl::StatusCode::kOutOfRange, "BAD_OFFSET",
-                         absl::StrCat("offset ", request.offset(), ", limit ", request.limit(), ": ", file.name, " has ",
-                                      file.size, " bytes"),
+                         absl::StrCat("offset ", request.offset(), ", limit ", request.limit(), ": ", file.name,
+                                      " has ", file.size, " bytes"),
                          {{"file", file.name}, {"size", absl::StrCat(file.size)}});
 }
 
@@ -141,7 +142,8 @@ absl::Status CheckpointServiceImpl::List(const v1::ListCheckpointsRequest& reque
   return absl::OkStatus();
 }
 
-grpc::Status CheckpointServiceImpl::ReadCheckpointFile(grpc::ServerContext*, const v1::ReadCheckpointFileRequest* request,
+grpc::Status CheckpointServiceImpl::ReadCheckpointFile(grpc::ServerContext*,
+                                                       const v1::ReadCheckpointFileRequest* request,
                                                        grpc::ServerWriter<v1::FileChunk>* writer) {
   return ToGrpcStatus(Read(*request, writer));
 }
@@ -153,7 +155,8 @@ absl::Status CheckpointServiceImpl::Read(const v1::ReadCheckpointFileRequest& re
     return Damaged(record, absl::DataLossError(absl::StrCat("is ", CheckpointStateName(record.state))));
   }
   AMAES_ASSIGN_OR_RETURN(const std::vector<CheckpointFile> files, FilesOf(record, Folder(record)));
-  const auto file = std::find_if(files.begin(), files.end(), [&](const CheckpointFile& f) { return f.name == request.file(); });
+  const auto file =
+      std::find_if(files.begin(), files.end(), [&](const CheckpointFile& f) { return f.name == request.file(); });
   if (file == files.end()) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
                            absl::StrCat("checkpoint ", record.name, " has no file '", request.file(), "'"),
@@ -170,7 +173,8 @@ absl::Status CheckpointServiceImpl::Read(const v1::ReadCheckpointFileRequest& re
   const std::int64_t end = request.limit() == 0 ? file->size : std::min(file->size, request.offset() + request.limit());
   v1::FileChunk chunk;
   for (std::int64_t offset = request.offset(); offset < end; offset += kChunkBytes) {
-    const absl::Status status = ReadExactly(descriptor, offset, std::min(kChunkBytes, end - offset), *chunk.mutable_data());
+    const absl::Status status =
+        ReadExactly(descriptor, offset, std::min(kChunkBytes, end - offset), *chunk.mutable_data());
     if (!status.ok()) return absl::IsDataLoss(status) ? Damaged(record, status) : status;
     chunk.set_offset(offset);
     chunk.set_crc32c(Crc32c(chunk.data().data(), chunk.data().size()));

@@ -10,7 +10,8 @@ class CheckpointServiceImpl final : public v1::CheckpointService::Service {
  public:
   explicit CheckpointServiceImpl(Engine& engine) : engine_(engine) {}
 
-  grpc::Status GetCheckpoint(grpc::ServerContext*, const v1::GetCheckpointRequest* request, v1::Checkpoint* out) override;
+  grpc::Status GetCheckpoint(grpc::ServerContext*, const v1::GetCheckpointRequest* request,
+                             v1::Checkpoint* out) override;
   grpc::Status ListCheckpoints(grpc::ServerContext*, const v1::ListCheckpointsRequest* request,
                                v1::ListCheckpointsResponse* out) override;
   grpc::Status ReadCheckpointFile(grpc::ServerContext*, const v1::ReadCheckpointFileRequest* request,

@@ -36,10 +36,11 @@ constexpr char kPidFile[] = "coordinator.pid";
 absl::Status CheckAddress(const std::string& address, bool insecure) {
   AMAES_ASSIGN_OR_RETURN(const HostPort parsed, ParseHostPort(address));
   if (insecure || IsLoopback(parsed.host)) return absl::OkStatus();
-  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "INSECURE_ADDRESS",
-                         absl::StrCat("'", address, "' can be reached from other machines, and there is no TLS and no login: ",
-                                      "say --insecure if the network is trusted, or listen on 127.0.0.1"),
-                         {{"address", address}});
+  return ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, "INSECURE_ADDRESS",
+      absl::StrCat("'", address, "' can be reached from other machines, and there is no TLS and no login: ",
+                   "say --insecure if the network is trusted, or listen on 127.0.0.1"),
+      {{"address", address}});
 }
 
 std::string WithPort(const HostPort& address, int port) {
@@ -180,7 +181,8 @@ int RunCoordinator(const CoordinatorOptions& given) {
 absl::StatusOr<CoordinatorAddresses> ReadCoordinatorAddresses(const std::filesystem::path& home) {
   AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(home / "run" / kAddressFile));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return absl::DataLossError(absl::StrCat((home / "run" / kAddressFile).string(), " is damaged"));
+  if (!json.is_object())
+    return absl::DataLossError(absl::StrCat((home / "run" / kAddressFile).string(), " is damaged"));
   return CoordinatorAddresses{json.value("grpc", ""), json.value("http", "")};
 }
 

@@ -19,15 +19,15 @@ struct CoordinatorAddresses {
 };
 
 struct CoordinatorOptions {
-  std::filesystem::path home;              // made if it is not there
-  std::string listen = "127.0.0.1:7070";   // gRPC; port 0: any free one
-  std::string http = "127.0.0.1:7071";     // "" = none
-  bool insecure = false;                   // allow addresses beyond loopback, without TLS
-  StopToken* stop = nullptr;               // RunCoordinator ends when it is requested, or on SIGTERM and SIGINT
+  std::filesystem::path home;             // made if it is not there
+  std::string listen = "127.0.0.1:7070";  // gRPC; port 0: any free one
+  std::string http = "127.0.0.1:7071";    // "" = none
+  bool insecure = false;                  // allow addresses beyond loopback, without TLS
+  StopToken* stop = nullptr;              // RunCoordinator ends when it is requested, or on SIGTERM and SIGINT
   bool handle_signals = true;
   std::function<void(const CoordinatorAddresses&)> on_ready;
-  Clock* clock = nullptr;                  // default: the system's
-  EngineOptions engine;                    // `home` is filled in
+  Clock* clock = nullptr;  // default: the system's
+  EngineOptions engine;    // `home` is filled in
 };
 
 class Coordinator {

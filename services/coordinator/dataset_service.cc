@@ -12,7 +12,8 @@
 namespace amaes {
 
 absl::StatusOr<DatasetRecord> DatasetServiceImpl::Find(const std::string& name, std::int64_t version) {
-  absl::StatusOr<DatasetRecord> record = version < 0 ? absl::NotFoundError("") : engine_.store().GetDataset(name, version);
+  absl::StatusOr<DatasetRecord> record =
+      version < 0 ? absl::NotFoundError("") : engine_.store().GetDataset(name, version);
   if (!absl::IsNotFound(record.status())) return record;
   return ErrorWithReason(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",
                          absl::StrCat("no dataset '", name, version == 0 ? "" : absl::StrCat("@", version), "'"),
@@ -32,7 +33,8 @@ grpc::Status DatasetServiceImpl::GetDatasetVersion(grpc::ServerContext*, const v
   return ToGrpcStatus(record.status());
 }
 
-grpc::Status DatasetServiceImpl::ListDatasetVersions(grpc::ServerContext*, const v1::ListDatasetVersionsRequest* request,
+grpc::Status DatasetServiceImpl::ListDatasetVersions(grpc::ServerContext*,
+                                                     const v1::ListDatasetVersionsRequest* request,
                                                      v1::ListDatasetVersionsResponse* out) {
   return ToGrpcStatus(ListVersions(*request, out));
 }
@@ -43,7 +45,8 @@ absl::Status DatasetServiceImpl::ListVersions(const v1::ListDatasetVersionsReque
   const std::string name = filter.contains("name") ? filter.at("name") : "";
   const std::string scope = absl::StrCat("datasets ", request.filter());
   AMAES_ASSIGN_OR_RETURN(const PageRequest page, ParsePage(request.page_size(), request.page_token(), scope));
-  AMAES_ASSIGN_OR_RETURN(const Page<DatasetRecord> found, engine_.store().ListDatasets(name, page.page_size, page.cursor));
+  AMAES_ASSIGN_OR_RETURN(const Page<DatasetRecord> found,
+                         engine_.store().ListDatasets(name, page.page_size, page.cursor));
   for (const DatasetRecord& record : found.records) *out->add_versions() = Show(record);
   out->set_next_page_token(MakePageToken(found.next_cursor, scope));
   return absl::OkStatus();

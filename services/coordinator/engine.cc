@@ -32,9 +32,16 @@ EngineOptions WithDefaults(EngineOptions options) {
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, Store& store, Clock& clock, Metrics& metrics)
-    : options_(WithDefaults(options)), store_(store), clock_(clock), metrics_(metrics), nodes_(options.lost_after) {
+    : options_(WithDefaults(options)),
+      store_(store),
+      clock_(clock),
+      metrics_(metrics),
+      nodes_(options.lost_after),
+      last_tick_(clock.Monotonic()),
+      expire_from_(last_tick_) {
   for (const MetricName& counter : {kJobsSubmitted, kFencedReports, kReplays}) Count(metrics_, counter, {}, 0);
-  for (const char* outcome : {"succeeded", "failed", "cancelled"}) Count(metrics_, kJobsFinished, {{"outcome", outcome}}, 0);
+  for (const char* outcome : {"succeeded", "failed", "cancelled"})
+    Count(metrics_, kJobsFinished, {{"outcome", outcome}}, 0);
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options, Store& store, Clock& clock,
@@ -48,15 +55,21 @@ void Engine::Tick() {
   PublishWaiting();
   MutexLock lock(mutex_);
   work_waits_ = false;
-  ExpireNodes();
+  // A coordinator that was itself paused has heard nobody: agents get the time to speak before they are missed.
+  const absl::Duration now = clock_.Monotonic();
+  if (now - last_tick_ > options_.lost_after * 0.7) expire_from_ = now + 2 * options_.heartbeat;
+  last_tick_ = now;
+  const bool expire = now >= expire_from_;
+  if (expire) ExpireNodes();
   std::vector<JobId> ids;
   for (const auto& [id, job] : live_) ids.push_back(id);
   for (const JobId& id : ids) {
     LiveJob* job = FindLive(id);
     if (job == nullptr) continue;
-    if (job->attempt) ExpireRanks(*job);
+    if (job->attempt && expire) ExpireRanks(*job);
     if (const absl::Status status = Advance(*job); !status.ok()) {
-      LogError("coordinator", "cannot store what became of a job; will try again", {{"job", id.value}, {"error", status.message()}});
+      LogError("coordinator", "cannot store what became of a job; will try again",
+               {{"job", id.value}, {"error", status.message()}});
     }
   }
   PlaceWaiting();
@@ -85,7 +98,8 @@ void Engine::Stop() {
 void Engine::WaitForStop(absl::Duration timeout) {
   MutexLock lock(mutex_);
   const absl::Duration end = SystemClock().Monotonic() + timeout;
-  for (absl::Duration left = timeout; !stopped_ && left > absl::ZeroDuration(); left = end - SystemClock().Monotonic()) {
+  for (absl::Duration left = timeout; !stopped_ && left > absl::ZeroDuration();
+       left = end - SystemClock().Monotonic()) {
     changed_.WaitFor(mutex_, left);
   }
 }
@@ -119,8 +133,11 @@ absl::Status Engine::CommitJob(LiveJob& job, JobChange change) {
   if (!stored.ok()) return stored;
   if (change.record.state != job.record.state) {
     LogInfo("coordinator", "job",
-            {{"job", job.record.id.value}, {"from", JobStateName(job.record.state)}, {"to", JobStateName(change.record.state)},
-             {"attempt", change.record.attempt}, {"reason", change.record.reason}});
+            {{"job", job.record.id.value},
+             {"from", JobStateName(job.record.state)},
+             {"to", JobStateName(change.record.state)},
+             {"attempt", change.record.attempt},
+             {"reason", change.record.reason}});
   }
   job.record = std::move(change.record);
   job.progress = std::move(change.progress);

@@ -140,7 +140,8 @@ class Engine {
   LiveJob* FindCurrent(const NodeId& node, const WorkerName& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Fence(const WorkerName& worker, const WorkerReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Advances, makes durable what is not yet, and acknowledges.
-  absl::Status Settle(const NodeId& node, const JobId& job, std::int64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Settle(const NodeId& node, const JobId& job, std::int64_t sequence)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Apply(LiveJob& job, int rank, const WorkerReport& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetValue(LiveJob& job, const KeyValue& value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WaitForValue(LiveJob& job, int rank, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -149,8 +150,8 @@ class Engine {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // engine_lifecycle.cc
-  void FailRank(LiveJob& job, int rank, const std::string& cause, const std::string& message, bool retryable, bool counts,
-                bool exited) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FailRank(LiveJob& job, int rank, const std::string& cause, const std::string& message, bool retryable,
+                bool counts, bool exited) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Does what follows from the facts. Afterwards the job may have ended and be forgotten.
   absl::Status Advance(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status StopGang(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -189,6 +190,8 @@ class Engine {
   std::map<NodeId, Attached> attached_ ABSL_GUARDED_BY(mutex_);
   std::map<JobId, LiveJob> live_ ABSL_GUARDED_BY(mutex_);
   std::int64_t change_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration last_tick_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration expire_from_ ABSL_GUARDED_BY(mutex_);  // nobody is missed before
 };
 
 }  // namespace amaes

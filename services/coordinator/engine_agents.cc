@@ -13,14 +13,14 @@ namespace {
 
 absl::Status Replaced(const NodeId& node) {
   return ErrorWithReason(absl::StatusCode::kAborted, "AGENT_REPLACED",
-                         absl::StrCat("another agent registered as node '", node.value,
-                                      "'; two agents need two names"),
+                         absl::StrCat("another agent registered as node '", node.value, "'; two agents need two names"),
                          {{"node", node.value}});
 }
 
 }  // namespace
 
-absl::Status Engine::Register(const NodeInfo& info, const std::vector<HeldWorker>& held, std::shared_ptr<AgentSink> sink) {
+absl::Status Engine::Register(const NodeInfo& info, const std::vector<HeldWorker>& held,
+                              std::shared_ptr<AgentSink> sink) {
   MutexLock lock(mutex_);
   const NodeState* before = nodes_.Find(info.node);
   const Incarnation known = before == nullptr ? Incarnation() : before->info.incarnation;
@@ -63,7 +63,8 @@ std::vector<WorkerName> Engine::Reconcile(const NodeId& node, bool same_process,
       const auto found = std::find_if(held.begin(), held.end(), [&](const HeldWorker& w) { return w.worker == name; });
       if (found == held.end()) {
         if (!same_process) {
-          FailRank(job, rank, "NODE_LOST", absl::StrCat("the agent of ", node.value, " was restarted"), true, false, true);
+          FailRank(job, rank, "NODE_LOST", absl::StrCat("the agent of ", node.value, " was restarted"), true, false,
+                   true);
         } else if (!state.missing_until) {
           state.missing_until = clock_.Monotonic() + options_.lost_after;
         }
@@ -129,8 +130,8 @@ void Engine::ExpireNodes() {
       for (int rank = 0; rank < static_cast<int>(job.attempt->ranks.size()); ++rank) {
         if (job.attempt->record.ranks[rank].node != node || job.progress.ranks[rank].exited) continue;
         FailRank(job, rank, "NODE_LOST",
-                 absl::StrCat("nothing was heard of ", node.value, " for ", absl::FormatDuration(options_.lost_after)), true,
-                 false, true);
+                 absl::StrCat("nothing was heard of ", node.value, " for ", absl::FormatDuration(options_.lost_after)),
+                 true, false, true);
       }
     }
   }
@@ -144,8 +145,8 @@ void Engine::ExpireRanks(LiveJob& job) {
     const RankState& state = attempt.ranks[rank];
     const std::string& node = attempt.record.ranks[rank].node.value;
     if (state.missing_until && now > *state.missing_until) {
-      FailRank(job, rank, "NODE_LOST", absl::StrCat(node, " no longer has this worker and never said how it ended"), true,
-               false, true);
+      FailRank(job, rank, "NODE_LOST", absl::StrCat(node, " no longer has this worker and never said how it ended"),
+               true, false, true);
     } else if (!state.heard && !attempt.taken_up && now - attempt.begun > options_.start_timeout) {
       FailRank(job, rank, "NEVER_STARTED",
                absl::StrCat("no message came for ", absl::FormatDuration(options_.start_timeout)), true, true, false);
@@ -158,7 +159,8 @@ void Engine::ExpireRanks(LiveJob& job) {
     const NodeId& node = attempt.record.ranks[rank].node;
     const auto attached = attached_.find(node);
     if (job.progress.ranks[rank].exited || attached == attached_.end()) continue;
-    attached->second.sink->End(node, absl::UnavailableError("workers that were to stop are still there: register again"));
+    attached->second.sink->End(node,
+                               absl::UnavailableError("workers that were to stop are still there: register again"));
   }
 }
 

@@ -27,7 +27,8 @@ absl::Status InvalidSpec(const std::vector<SpecProblem>& problems) {
 }
 
 absl::Status JobNotFound(const std::string& id) {
-  return ErrorWithReason(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("no job '", id, "'"), {{"job", id}});
+  return ErrorWithReason(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("no job '", id, "'"),
+                         {{"job", id}});
 }
 
 absl::Status CheckRequestId(const CreateRequest& request) {
@@ -148,7 +149,8 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
 void Engine::WriteSpec(const JobId& id, const JobSpec& spec) {
   absl::Status status = files::MakeFolders(JobFolder(id));
   if (status.ok()) status = files::WriteAtomic(JobFolder(id) / "spec.yaml", SpecToYaml(spec));
-  if (!status.ok()) LogWarning("coordinator", "spec.yaml is not written", {{"job", id.value}, {"error", status.message()}});
+  if (!status.ok())
+    LogWarning("coordinator", "spec.yaml is not written", {{"job", id.value}, {"error", status.message()}});
 }
 
 absl::StatusOr<JobView> Engine::GetJob(const std::string& id_or_name) {

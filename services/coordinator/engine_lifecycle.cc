@@ -64,7 +64,8 @@ void Engine::FailRank(LiveJob& job, int rank, const std::string& cause, const st
   job.dirty = true;
   if (outcome.order > 0) return;  // its first words are its cause
   outcome.order = 1;
-  for (const RankOutcome& other : job.progress.ranks) outcome.order = std::max(outcome.order, other.order + (&other != &outcome));
+  for (const RankOutcome& other : job.progress.ranks)
+    outcome.order = std::max(outcome.order, other.order + (&other != &outcome));
   outcome.complete = false;
   outcome.cause = cause;
   outcome.message = message;
@@ -82,7 +83,8 @@ absl::Status Engine::Advance(LiveJob& job) {
     SendStop(job);  // taken up from an earlier coordinator
     return absl::OkStatus();
   }
-  const bool all_in = std::all_of(attempt.ranks.begin(), attempt.ranks.end(), [](const RankState& r) { return r.training; });
+  const bool all_in =
+      std::all_of(attempt.ranks.begin(), attempt.ranks.end(), [](const RankState& r) { return r.training; });
   if (job.record.state != JobState::kStarting || !(job.first_step || all_in)) return absl::OkStatus();
   JobChange change = Change(job);
   AMAES_ASSIGN_OR_RETURN(change.record.state, NextJobState(job.record.state, JobEvent::kFirstStep));
@@ -98,8 +100,8 @@ absl::Status Engine::StopGang(LiveJob& job) {
   JobChange change = Change(job);
   AMAES_ASSIGN_OR_RETURN(change.record.state, NextJobState(job.record.state, JobEvent::kWorkerFailed));
   change.record.reason = outcome.cause;
-  change.record.message = absl::StrCat("rank ", rank, " on ", job.attempt->record.ranks[rank].node.value, ": ", outcome.cause,
-                                       ": ", outcome.message, "; the others are being ended");
+  change.record.message = absl::StrCat("rank ", rank, " on ", job.attempt->record.ranks[rank].node.value, ": ",
+                                       outcome.cause, ": ", outcome.message, "; the others are being ended");
   change.events.emplace_back("WORKER_FAILED", change.record.message);
   AMAES_RETURN_IF_ERROR(CommitJob(job, std::move(change)));
   SendStop(job);
@@ -138,7 +140,8 @@ absl::Status Engine::GangGone(LiveJob& job) {
   if (rank >= 0) {
     const RankOutcome& outcome = job.progress.ranks[rank];
     end.cause = outcome.cause;
-    end.message = absl::StrCat("rank ", rank, " on ", job.attempt->record.ranks[rank].node.value, ": ", outcome.message);
+    end.message =
+        absl::StrCat("rank ", rank, " on ", job.attempt->record.ranks[rank].node.value, ": ", outcome.message);
     end.retryable = outcome.retryable;
     end.counts = outcome.counts;
   } else {
@@ -154,7 +157,8 @@ absl::Status Engine::GangGone(LiveJob& job) {
   change.record.reason = decision.reason;
   change.record.message = decision.message;
   change.record.budget = decision.budget;
-  if (decision.outcome == RestartDecision::Outcome::kRestart) change.record.not_before = clock_.Now() + decision.back_off;
+  if (decision.outcome == RestartDecision::Outcome::kRestart)
+    change.record.not_before = clock_.Now() + decision.back_off;
   change.events.emplace_back(EventKind(decision.outcome), decision.message);
   const bool cancelled = decision.outcome == RestartDecision::Outcome::kCancel;
   return EndAttempt(job, std::move(change), {cancelled ? "CANCELLED" : end.cause, end.message, rank});

@@ -38,7 +38,9 @@ DatasetRecord Describe(const DatasetVersion& version, const IngestReport& report
   return record;
 }
 
-bool MayPassByItself(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsResourceExhausted(status); }
+bool MayPassByItself(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ void Engine::PublishWaiting() {
   {
     MutexLock lock(mutex_);
     for (const auto& [id, job] : live_) {
-      if (job.publishing) waiting.push_back({id, StagingFolder(job), job.spec.ingest.dataset, job.progress.staged_digest});
+      if (job.publishing)
+        waiting.push_back({id, StagingFolder(job), job.spec.ingest.dataset, job.progress.staged_digest});
     }
   }
   for (const Waiting& item : waiting) {
@@ -70,7 +73,8 @@ void Engine::PublishWaiting() {
     LiveJob* job = FindLive(item.id);
     if (job == nullptr) continue;
     if (const absl::Status status = FinishIngest(*job, publication); !status.ok()) {
-      LogError("coordinator", "cannot publish a dataset; will try again", {{"job", item.id.value}, {"error", status.message()}});
+      LogError("coordinator", "cannot publish a dataset; will try again",
+               {{"job", item.id.value}, {"error", status.message()}});
     }
   }
 }
@@ -102,7 +106,8 @@ absl::StatusOr<Engine::Publication> Engine::Publish(const std::filesystem::path&
   if (!found.ok()) {
     AMAES_ASSIGN_OR_RETURN(found, ReadVersion(staging));
     if (found->digest != digest) {
-      return absl::DataLossError(absl::StrCat("the staged dataset has the digest ", found->digest, ", announced was ", digest));
+      return absl::DataLossError(
+          absl::StrCat("the staged dataset has the digest ", found->digest, ", announced was ", digest));
     }
     AMAES_RETURN_IF_ERROR(files::Rename(staging, folder));
     FaultPoint("dataset_renamed", {});
@@ -131,7 +136,8 @@ absl::Status Engine::FinishIngest(LiveJob& job, const absl::StatusOr<Publication
   if (publication->nothing_new) {
     change.record.message = absl::StrCat("nothing new: equals ", name);
   } else {
-    change.record.message = absl::StrCat("made ", name, ": ", dataset.volumes, " volumes of ", dataset.subjects, " subjects");
+    change.record.message =
+        absl::StrCat("made ", name, ": ", dataset.volumes, " volumes of ", dataset.subjects, " subjects");
     dataset.job = job.record.id;
     dataset.created = clock_.Now();
     change.also = [&](StoreTransaction& transaction) { return transaction.PutDataset(dataset); };

@@ -18,7 +18,8 @@ JobSpec SpecOf(const JobRecord& record) {
 JobProgress ProgressOf(const JobRecord& record) {
   absl::StatusOr<JobProgress> progress = ProgressFromJson(record.progress_json);
   if (progress.ok()) return *std::move(progress);
-  LogError("coordinator", "progress of a job is lost", {{"job", record.id.value}, {"error", progress.status().message()}});
+  LogError("coordinator", "progress of a job is lost",
+           {{"job", record.id.value}, {"error", progress.status().message()}});
   return JobProgress();
 }
 

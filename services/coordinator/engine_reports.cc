@@ -35,12 +35,13 @@ LiveJob* Engine::FindCurrent(const NodeId& node, const WorkerName& worker) {
   LiveJob* job = FindLive(worker.job);
   if (job == nullptr || !job->attempt || job->record.attempt != worker.attempt) return nullptr;
   const std::vector<SlotRef>& ranks = job->attempt->record.ranks;
-  if (worker.rank < 0 || worker.rank >= static_cast<int>(ranks.size()) || ranks[worker.rank].node != node) return nullptr;
+  if (worker.rank < 0 || worker.rank >= static_cast<int>(ranks.size()) || ranks[worker.rank].node != node)
+    return nullptr;
   return job;
 }
 
-absl::Status Engine::Report(const NodeId& node, const AgentSink* sink, const WorkerName& worker, const WorkerReport& report,
-                            std::int64_t sequence) {
+absl::Status Engine::Report(const NodeId& node, const AgentSink* sink, const WorkerName& worker,
+                            const WorkerReport& report, std::int64_t sequence) {
   MutexLock lock(mutex_);
   AMAES_RETURN_IF_ERROR(CheckSink(node, sink));
   LiveJob* job = FindCurrent(node, worker);
@@ -73,7 +74,8 @@ absl::Status Engine::Exit(const NodeId& node, const AgentSink* sink, const Worke
       FailRank(*job, exit.worker.rank, "NODE_DRAINED", "its agent was stopped", true, false, true);
     } else {
       FailRank(*job, exit.worker.rank, exit.cause == "FINISHED" ? "FAILED" : exit.cause,
-               exit.cause == "FINISHED" ? "ended before its work was complete" : exit.message, exit.retryable, true, true);
+               exit.cause == "FINISHED" ? "ended before its work was complete" : exit.message, exit.retryable, true,
+               true);
     }
     nodes_.Release(exit.worker.job, exit.worker.attempt, exit.worker.rank);
   }
@@ -202,7 +204,8 @@ absl::Status Engine::NoteCheckpoint(LiveJob& job, const CheckpointCommitted& rep
       parent->manifest_sha256 = Sha256OfFile(folder / "manifest.json").value_or("");
       parent->parent = manifest->parent;
       parent->created = record.created;
-      change.events.emplace_back("CHECKPOINT_FOUND", absl::StrCat(report.parent, " was on disk and is now in the list"));
+      change.events.emplace_back("CHECKPOINT_FOUND",
+                                 absl::StrCat(report.parent, " was on disk and is now in the list"));
     }
   }
   change.also = [&](StoreTransaction& transaction) -> absl::Status {
@@ -212,7 +215,8 @@ absl::Status Engine::NoteCheckpoint(LiveJob& job, const CheckpointCommitted& rep
   return CommitJob(job, std::move(change));
 }
 
-absl::Status Engine::MarkCheckpoint(LiveJob& job, const std::string& name, CheckpointState state, const std::string& why) {
+absl::Status Engine::MarkCheckpoint(LiveJob& job, const std::string& name, CheckpointState state,
+                                    const std::string& why) {
   const absl::StatusOr<CheckpointRecord> known = store_.GetCheckpoint(job.record.id, name);
   if (known.ok() && known->state == state) return absl::OkStatus();  // said twice
   if (!known.ok() && !absl::IsNotFound(known.status())) return known.status();
@@ -221,8 +225,10 @@ absl::Status Engine::MarkCheckpoint(LiveJob& job, const std::string& name, Check
   record.state = state;
   record.message = why;
   JobChange change = Change(job);
-  if (state == CheckpointState::kCorrupt) change.events.emplace_back("CHECKPOINT_REJECTED", absl::StrCat(name, ": ", why));
-  if (state == CheckpointState::kDeleted) change.events.emplace_back("CHECKPOINT_DELETED", absl::StrCat(name, ": retention"));
+  if (state == CheckpointState::kCorrupt)
+    change.events.emplace_back("CHECKPOINT_REJECTED", absl::StrCat(name, ": ", why));
+  if (state == CheckpointState::kDeleted)
+    change.events.emplace_back("CHECKPOINT_DELETED", absl::StrCat(name, ": retention"));
   if (!known.ok()) return CommitJob(job, std::move(change));  // nothing to mark
   change.also = [&](StoreTransaction& transaction) { return transaction.PutCheckpoint(record); };
   return CommitJob(job, std::move(change));

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/files.h"
+#include "libs/base/version.h"
 #include "services/coordinator/metric_names.h"
 
 namespace amaes {
@@ -28,7 +29,8 @@ struct JobGauge {
 constexpr JobGauge kJobGauges[] = {
     {{"amaes_job_step", "Optimiser updates done; of an ingest: files done."},
      [](const JobView& v) {
-       return static_cast<double>(v.spec.kind == JobKind::kPretrain ? v.progress.training.step : v.progress.ingest.done);
+       return static_cast<double>(v.spec.kind == JobKind::kPretrain ? v.progress.training.step
+                                                                    : v.progress.ingest.done);
      },
      false},
     {{"amaes_job_loss_masked", "Mean squared error on masked voxels, last report."},
@@ -61,7 +63,7 @@ double ResidentBytes() {
 
 std::string Gauges::Scrape() {
   MutexLock lock(mutex_);
-  metrics_.Set(kBuildInfo.name, kBuildInfo.help, {{"version", AMAES_VERSION}}, 1);
+  metrics_.Set(kBuildInfo.name, kBuildInfo.help, {{"version", kProgramVersion}}, 1);
   metrics_.Set(kMemory.name, kMemory.help, {}, ResidentBytes());
   SetCounts();
   SetNodes();

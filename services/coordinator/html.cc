@@ -51,8 +51,9 @@ std::string Page(absl::string_view title, int refresh_seconds, absl::string_view
       refresh_seconds > 0 ? absl::StrCat("<meta http-equiv=\"refresh\" content=\"", refresh_seconds, "\">") : "";
   return absl::StrCat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">", refresh, "<title>",
-                      Escape(title), "</title><style>", kStyle, "</style></head><body><header><a href=\"/\">amaes</a><span>",
-                      Escape(title), "</span></header><main>", body, "</main></body></html>\n");
+                      Escape(title), "</title><style>", kStyle,
+                      "</style></head><body><header><a href=\"/\">amaes</a><span>", Escape(title),
+                      "</span></header><main>", body, "</main></body></html>\n");
 }
 
 std::string Table(const std::vector<std::string>& heads, const std::vector<std::vector<std::string>>& rows) {

@@ -20,9 +20,9 @@ std::string Bar(double share, absl::string_view label);
 // A coloured word: good, busy, wait, bad or plain.
 std::string Badge(absl::string_view word, absl::string_view kind);
 
-std::string Bytes(double bytes);       // "4.2 GB"
-std::string Number(double value);      // four digits; "–" when it is not finite
-std::string Seconds(double seconds);   // "2 h 5 min"; "–" for 0
-std::string Time(absl::Time time);     // UTC; "–" when it is none
+std::string Bytes(double bytes);      // "4.2 GB"
+std::string Number(double value);     // four digits; "–" when it is not finite
+std::string Seconds(double seconds);  // "2 h 5 min"; "–" for 0
+std::string Time(absl::Time time);    // UTC; "–" when it is none
 
 }  // namespace amaes::html

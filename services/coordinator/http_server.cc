@@ -27,7 +27,8 @@ class HttplibServer final : public HttpServer {
       const HttpReply reply = handler_(request.path);
       response.status = reply.status;
       response.set_header("X-Content-Type-Options", "nosniff");
-      response.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:");
+      response.set_header("Content-Security-Policy",
+                          "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:");
       response.set_content(reply.body, reply.content_type);
     });
   }
@@ -44,7 +45,8 @@ class HttplibServer final : public HttpServer {
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     });
     const bool bound = port == 0 ? (port_ = server_.bind_to_any_port(host)) > 0 : server_.bind_to_port(host, port);
-    if (!bound) return absl::UnavailableError(absl::StrCat("cannot listen on ", host, ":", port, ": is the port taken?"));
+    if (!bound)
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", host, ":", port, ": is the port taken?"));
     if (port != 0) port_ = port;
     thread_ = std::thread([this] {
       server_.listen_after_bind();

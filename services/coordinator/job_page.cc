@@ -31,7 +31,8 @@ std::string TrainingFacts(const JobView& job) {
                 {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
                 {"seconds per step", html::Number(p.step_seconds)},
                 {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
-                {"newest checkpoint", job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
+                {"newest checkpoint",
+                 job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
                 {"dataset", job.record.dataset}});
 }
 
@@ -49,10 +50,11 @@ std::string IngestFacts(const JobView& job) {
 std::string Validations(const JobView& job) {
   std::vector<std::vector<std::string>> rows;
   for (const ValidationResult& v : job.progress.validations) {
-    rows.push_back({absl::StrCat(v.step), html::Escape(v.split), html::Number(v.loss_masked), html::Number(v.loss_visible),
-                    html::Number(v.masked_r2), html::Number(v.loss_visible_mean)});
+    rows.push_back({absl::StrCat(v.step), html::Escape(v.split), html::Number(v.loss_masked),
+                    html::Number(v.loss_visible), html::Number(v.masked_r2), html::Number(v.loss_visible_mean)});
   }
-  return html::Table({"step", "split", "loss, masked", "loss, visible", "masked R²", "filling with the visible mean"}, rows);
+  return html::Table({"step", "split", "loss, masked", "loss, visible", "masked R²", "filling with the visible mean"},
+                     rows);
 }
 
 std::string Attempts(const std::vector<AttemptRecord>& attempts) {
@@ -61,8 +63,8 @@ std::string Attempts(const std::vector<AttemptRecord>& attempts) {
     const std::string places = absl::StrJoin(attempt.ranks, ", ", [](std::string* out, const SlotRef& place) {
       absl::StrAppend(out, place.node.value, ":", place.slot);
     });
-    rows.push_back({absl::StrCat(attempt.number), html::Escape(places), html::Time(attempt.started), html::Time(attempt.ended),
-                    html::Escape(attempt.cause), html::Escape(attempt.message)});
+    rows.push_back({absl::StrCat(attempt.number), html::Escape(places), html::Time(attempt.started),
+                    html::Time(attempt.ended), html::Escape(attempt.cause), html::Escape(attempt.message)});
   }
   return html::Table({"attempt", "ranks on", "from (UTC)", "to (UTC)", "end", ""}, rows);
 }
@@ -104,7 +106,8 @@ std::string CheckpointsTable(const std::vector<CheckpointRecord>& checkpoints) {
     const char* kind = checkpoint.state == CheckpointState::kCommitted ? "good"
                        : checkpoint.state == CheckpointState::kCorrupt ? "bad"
                                                                        : "plain";
-    rows.push_back({html::Escape(checkpoint.name), html::Link(absl::StrCat("/jobs/", checkpoint.job.value), checkpoint.job.value),
+    rows.push_back({html::Escape(checkpoint.name),
+                    html::Link(absl::StrCat("/jobs/", checkpoint.job.value), checkpoint.job.value),
                     absl::StrCat(checkpoint.step), html::Badge(CheckpointStateName(checkpoint.state), kind),
                     html::Number(checkpoint.loss_masked), html::Bytes(static_cast<double>(checkpoint.size_bytes)),
                     html::Escape(checkpoint.parent.empty() ? "–" : checkpoint.parent), html::Time(checkpoint.created)});
@@ -124,7 +127,8 @@ std::string JobPageBody(const JobPageData& data) {
                           html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
                           pretrain ? TrainingFacts(job) : IngestFacts(job)));
   AddSection(body, "Picture", data.has_picture,
-             absl::StrCat("<a href=\"/jobs/", id, "/picture\"><img alt=\"reconstruction\" src=\"/jobs/", id, "/picture\"></a>"));
+             absl::StrCat("<a href=\"/jobs/", id, "/picture\"><img alt=\"reconstruction\" src=\"/jobs/", id,
+                          "/picture\"></a>"));
   AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));
   AddSection(body, "Checkpoints", pretrain, CheckpointsTable(data.checkpoints));
   AddSection(body, "Attempts", !data.attempts.empty(), Attempts(data.attempts));

@@ -110,7 +110,8 @@ absl::Status JobServiceImpl::Plan(const v1::GetShardPlanRequest& request, v1::Sh
   }
   std::vector<SlotRef> ranks;
   if (view.record.attempt > 0) {
-    AMAES_ASSIGN_OR_RETURN(const AttemptRecord attempt, engine_.store().GetAttempt(view.record.id, view.record.attempt));
+    AMAES_ASSIGN_OR_RETURN(const AttemptRecord attempt,
+                           engine_.store().GetAttempt(view.record.id, view.record.attempt));
     ranks = attempt.ranks;
   }
   const PretrainSpec& spec = view.spec.pretrain;

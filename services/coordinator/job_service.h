@@ -11,7 +11,8 @@ class JobServiceImpl final : public v1::JobService::Service {
  public:
   JobServiceImpl(Engine& engine, CatalogueCache& catalogues) : engine_(engine), catalogues_(catalogues) {}
 
-  grpc::Status CreateJob(grpc::ServerContext*, const v1::CreateJobRequest* request, v1::CreateJobResponse* out) override;
+  grpc::Status CreateJob(grpc::ServerContext*, const v1::CreateJobRequest* request,
+                         v1::CreateJobResponse* out) override;
   grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest* request, v1::Job* out) override;
   grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request, v1::ListJobsResponse* out) override;
   grpc::Status WatchJob(grpc::ServerContext* context, const v1::GetJobRequest* request,

@@ -62,7 +62,8 @@ double TrainingEta(const JobView& view) {
 
 double IngestEta(const JobView& view) {
   const JobProgress& progress = view.progress;
-  if (view.record.state != JobState::kRunning || progress.ingest.done <= 0 || !IsTimestamp(progress.ingest_started)) return 0;
+  if (view.record.state != JobState::kRunning || progress.ingest.done <= 0 || !IsTimestamp(progress.ingest_started))
+    return 0;
   const double seconds = absl::ToDoubleSeconds(progress.updated - progress.ingest_started);
   return seconds / static_cast<double>(progress.ingest.done) *
          static_cast<double>(std::max<std::int64_t>(0, progress.ingest.files - progress.ingest.done));

@@ -16,8 +16,8 @@ namespace amaes {
 
 // What is known of one rank and need not outlive the coordinator. Its outcome: JobProgress::ranks.
 struct RankState {
-  bool heard = false;    // any message came
-  bool training = false; // takes part
+  bool heard = false;     // any message came
+  bool training = false;  // takes part
   // Its agent came back without it, or did not come back yet: lost when this passes.
   std::optional<absl::Duration> missing_until;
 };
@@ -38,9 +38,9 @@ struct LiveJob {
   JobSpec spec;
   JobProgress progress;
   std::optional<LiveAttempt> attempt;
-  bool publishing = false;   // an ingest whose workers are done: Tick publishes its dataset
-  bool first_step = false;   // every rank takes part
-  bool dirty = false;        // `progress` holds facts that are not stored yet and have to be
+  bool publishing = false;  // an ingest whose workers are done: Tick publishes its dataset
+  bool first_step = false;  // every rank takes part
+  bool dirty = false;       // `progress` holds facts that are not stored yet and have to be
   std::int64_t change = 0;
 
   bool AllExited() const {

@@ -24,7 +24,8 @@ constexpr std::size_t kReadBytes = 256 << 10;
 // What stands at `offset`, at most `size` bytes. A missing file is an empty one.
 absl::StatusOr<std::string> ReadAt(const std::filesystem::path& path, std::int64_t offset, std::size_t size) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (descriptor < 0) return errno == ENOENT ? absl::StatusOr<std::string>("") : files::ErrnoStatus(errno, "open", path);
+  if (descriptor < 0)
+    return errno == ENOENT ? absl::StatusOr<std::string>("") : files::ErrnoStatus(errno, "open", path);
   const absl::Cleanup close_file = [descriptor] { close(descriptor); };
   std::string out(size, '\0');
   ssize_t got = 0;
@@ -84,8 +85,8 @@ absl::StatusOr<LogCursor> ParseCursor(const std::string& text) {
     const std::vector<std::string> halves = absl::StrSplit(parts[i], ':');
     int rank = 0;
     std::int64_t offset = 0;
-    if (halves.size() != 2 || !absl::SimpleAtoi(halves[0], &rank) || !absl::SimpleAtoi(halves[1], &offset) || rank < 0 ||
-        offset < 0) {
+    if (halves.size() != 2 || !absl::SimpleAtoi(halves[0], &rank) || !absl::SimpleAtoi(halves[1], &offset) ||
+        rank < 0 || offset < 0) {
       return bad;
     }
     cursor.offsets[rank] = offset;
@@ -128,7 +129,8 @@ absl::StatusOr<bool> LogReader::Read(LogCursor& cursor, bool to_end, const LogSi
         }
         const std::size_t taken = length + (length == newline ? 1 : 0);
         offset += static_cast<std::int64_t>(taken);
-        if (!sink({cursor.attempt, rank, ReplaceInvalidUtf8(std::string(rest.substr(0, length)))}, cursor)) return false;
+        if (!sink({cursor.attempt, rank, ReplaceInvalidUtf8(std::string(rest.substr(0, length)))}, cursor))
+          return false;
         rest.remove_prefix(taken);
       }
       if (last) break;

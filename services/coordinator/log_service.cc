@@ -25,12 +25,14 @@ absl::StatusOr<LogCursor> LogServiceImpl::Begin(const v1::ReadLogsRequest& reque
   if (!request.cursor().empty()) {
     AMAES_ASSIGN_OR_RETURN(LogCursor cursor, ParseCursor(request.cursor()));
     if (request.attempt() == 0 || cursor.attempt == request.attempt()) return cursor;
-    return ErrorWithReason(absl::StatusCode::kInvalidArgument, "BAD_CURSOR",
-                           absl::StrCat("the cursor is of attempt ", cursor.attempt, ", asked for is ", request.attempt()),
-                           {{"cursor", request.cursor()}});
+    return ErrorWithReason(
+        absl::StatusCode::kInvalidArgument, "BAD_CURSOR",
+        absl::StrCat("the cursor is of attempt ", cursor.attempt, ", asked for is ", request.attempt()),
+        {{"cursor", request.cursor()}});
   }
   if (request.tail_lines() > 0) {
-    return reader.Tail(request.attempt() > 0 ? request.attempt() : std::max(1, job.record.attempt), request.tail_lines());
+    return reader.Tail(request.attempt() > 0 ? request.attempt() : std::max(1, job.record.attempt),
+                       request.tail_lines());
   }
   return LogCursor{std::max(1, request.attempt()), {}};
 }
@@ -51,8 +53,8 @@ absl::Status LogServiceImpl::Read(grpc::ServerContext* context, const v1::ReadLo
   };
   while (!context->IsCancelled()) {
     // The job's state is older than what is read: once it says that the attempt is over, its files are complete.
-    const bool over = job.record.attempt > cursor.attempt || job.record.state == JobState::kQueued ||
-                      IsTerminal(job.record.state);
+    const bool over =
+        job.record.attempt > cursor.attempt || job.record.state == JobState::kQueued || IsTerminal(job.record.state);
     AMAES_ASSIGN_OR_RETURN(const bool more, reader.Read(cursor, over, send));
     if (!more) break;
     const bool one_attempt = request.attempt() > 0;

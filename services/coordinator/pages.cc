@@ -32,12 +32,13 @@ std::string JobsTable(const std::vector<JobView>& jobs, absl::Time now) {
   for (const JobView& job : jobs) {
     const bool pretrain = job.spec.kind == JobKind::kPretrain;
     const double eta = pretrain ? TrainingEta(job) : IngestEta(job);
-    rows.push_back({absl::StrCat(html::Link(absl::StrCat("/jobs/", job.record.id.value), job.record.name),
-                                 "<br><span class=\"soft\">", html::Escape(job.record.id.value), "</span>"),
-                    JobKindName(job.spec.kind), StateBadge(job.record.state), html::Bar(ShareDone(job), ProgressLabel(job)),
-                    pretrain ? html::Number(job.progress.training.loss_masked) : "–", html::Seconds(eta),
-                    html::Seconds(absl::ToDoubleSeconds(now - job.record.created)),
-                    html::Escape(absl::StrCat(job.record.reason, job.record.message.empty() ? "" : ": ", job.record.message))});
+    rows.push_back(
+        {absl::StrCat(html::Link(absl::StrCat("/jobs/", job.record.id.value), job.record.name),
+                      "<br><span class=\"soft\">", html::Escape(job.record.id.value), "</span>"),
+         JobKindName(job.spec.kind), StateBadge(job.record.state), html::Bar(ShareDone(job), ProgressLabel(job)),
+         pretrain ? html::Number(job.progress.training.loss_masked) : "–", html::Seconds(eta),
+         html::Seconds(absl::ToDoubleSeconds(now - job.record.created)),
+         html::Escape(absl::StrCat(job.record.reason, job.record.message.empty() ? "" : ": ", job.record.message))});
   }
   return html::Table({"job", "kind", "state", "progress", "loss", "left", "age", ""}, rows);
 }
@@ -49,15 +50,17 @@ std::string NodesTable(const std::vector<NodeState>& nodes) {
     std::string slots;
     for (const SlotInfo& slot : node.info.slots) {
       const auto used = node.used.find(slot.index);
-      absl::StrAppend(&slots, slots.empty() ? "" : " ", html::Badge(absl::StrCat(slot.gpu ? "gpu " : "cpu ", slot.index),
-                                                                    used == node.used.end() ? "plain" : "busy"));
+      absl::StrAppend(&slots, slots.empty() ? "" : " ",
+                      html::Badge(absl::StrCat(slot.gpu ? "gpu " : "cpu ", slot.index),
+                                  used == node.used.end() ? "plain" : "busy"));
       if (used != node.used.end()) {
-        absl::StrAppend(&slots, " ", html::Link(absl::StrCat("/jobs/", used->second.job.value), used->second.job.value), ":",
-                        used->second.rank);
+        absl::StrAppend(&slots, " ", html::Link(absl::StrCat("/jobs/", used->second.job.value), used->second.job.value),
+                        ":", used->second.rank);
       }
     }
-    rows.push_back({html::Escape(node.info.node.value), node.ready ? html::Badge("ready", "good") : html::Badge("lost", "bad"),
-                    slots, absl::StrCat(node.info.cores, " cores, ", html::Bytes(static_cast<double>(node.info.memory_bytes))),
+    rows.push_back({html::Escape(node.info.node.value),
+                    node.ready ? html::Badge("ready", "good") : html::Badge("lost", "bad"), slots,
+                    absl::StrCat(node.info.cores, " cores, ", html::Bytes(static_cast<double>(node.info.memory_bytes))),
                     html::Escape(node.info.address), html::Time(node.last_heartbeat_time)});
   }
   return html::Table({"node", "state", "slots", "size", "address", "last heartbeat (UTC)"}, rows);
@@ -98,7 +101,8 @@ HttpReply Pages::Overview() {
   const absl::Time now = clock_.Now();
   const std::string body = absl::StrCat(
       Section("Jobs", JobsTable(jobs, now)), Section("Nodes", NodesTable(engine_.Nodes())),
-      Section("Newest checkpoints", CheckpointsTable(checkpoints.ok() ? checkpoints->records : std::vector<CheckpointRecord>())),
+      Section("Newest checkpoints",
+              CheckpointsTable(checkpoints.ok() ? checkpoints->records : std::vector<CheckpointRecord>())),
       Section("Datasets", DatasetsTable(datasets.ok() ? datasets->records : std::vector<DatasetRecord>())));
   return {200, "text/html; charset=utf-8",
           html::Page(absl::StrCat("pretraining service · ", html::Time(now), " UTC"), kRefreshSeconds, body)};
@@ -110,7 +114,8 @@ HttpReply Pages::Job(const std::string& id) {
   JobPageData data;
   data.job = *view;
   data.has_picture = std::filesystem::exists(engine_.JobFolder(view->record.id) / "pictures" / "run.png");
-  if (auto attempts = engine_.store().ListAttempts(view->record.id); attempts.ok()) data.attempts = *std::move(attempts);
+  if (auto attempts = engine_.store().ListAttempts(view->record.id); attempts.ok())
+    data.attempts = *std::move(attempts);
   if (auto found = engine_.store().ListCheckpoints({view->record.id.value, std::nullopt}, kRows, ""); found.ok()) {
     data.checkpoints = std::move(found->records);
   }
@@ -124,7 +129,8 @@ HttpReply Pages::Job(const std::string& id) {
     cursor = page->next_cursor;
   } while (!cursor.empty());
   const int refresh = IsTerminal(view->record.state) ? 0 : kRefreshSeconds;
-  return {200, "text/html; charset=utf-8", html::Page(absl::StrCat("job ", view->record.name), refresh, JobPageBody(data))};
+  return {200, "text/html; charset=utf-8",
+          html::Page(absl::StrCat("job ", view->record.name), refresh, JobPageBody(data))};
 }
 
 HttpReply Pages::Picture(const std::string& id) {

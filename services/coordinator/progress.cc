@@ -67,7 +67,7 @@ IngestCount IngestFromJson(const json& j) {
 }
 
 json RankToJson(const RankOutcome& r) {
-  return {{"finished", r.finished}, {"complete", r.complete}, {"exited", r.exited}, {"cause", r.cause},
+  return {{"finished", r.finished}, {"complete", r.complete},   {"exited", r.exited}, {"cause", r.cause},
           {"message", r.message},   {"retryable", r.retryable}, {"counts", r.counts}, {"order", r.order}};
 }
 
@@ -132,9 +132,11 @@ void JobProgress::Note(const TrainProgress& report, absl::Time now) {
 void JobProgress::Note(const ValidationResult& report, absl::Time now) {
   updated = now;
   // A step that is run again after a restart replaces what it gave before.
-  std::erase_if(validations, [&](const ValidationResult& v) { return v.step == report.step && v.split == report.split; });
-  const auto place = std::upper_bound(validations.begin(), validations.end(), report,
-                                      [](const ValidationResult& a, const ValidationResult& b) { return a.step < b.step; });
+  std::erase_if(validations,
+                [&](const ValidationResult& v) { return v.step == report.step && v.split == report.split; });
+  const auto place =
+      std::upper_bound(validations.begin(), validations.end(), report,
+                       [](const ValidationResult& a, const ValidationResult& b) { return a.step < b.step; });
   validations.insert(place, report);
 }
 

@@ -14,14 +14,14 @@
 namespace amaes {
 
 struct RankOutcome {
-  bool finished = false;   // WorkerFinished came
-  bool complete = false;   // … with all work done
-  bool exited = false;     // its process is gone, or its node is lost
-  std::string cause;       // of the exit
-  std::string message;     // last words
+  bool finished = false;  // WorkerFinished came
+  bool complete = false;  // … with all work done
+  bool exited = false;    // its process is gone, or its node is lost
+  std::string cause;      // of the exit
+  std::string message;    // last words
   bool retryable = true;
-  bool counts = true;      // against the job's restarts
-  int order = 0;           // 1 = the first of its attempt that failed; 0 = has not failed
+  bool counts = true;  // against the job's restarts
+  int order = 0;       // 1 = the first of its attempt that failed; 0 = has not failed
   bool operator==(const RankOutcome&) const = default;
 };
 

@@ -25,7 +25,8 @@ v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, Attempt
       shard->set_node(ranks[static_cast<std::size_t>(rank)].node.value);
       shard->set_slot(ranks[static_cast<std::size_t>(rank)].slot);
     }
-    for (std::int64_t lane = lanes.first; lane < lanes.last; ++lane) rank_of_lane[static_cast<std::size_t>(lane)] = rank;
+    for (std::int64_t lane = lanes.first; lane < lanes.last; ++lane)
+      rank_of_lane[static_cast<std::size_t>(lane)] = rank;
   }
   if (volumes == 0) return plan;
   const SampleStream stream(spec.seed, spec.dataset.digest, volumes);

@@ -7,8 +7,8 @@
 
 #include "libs/base/clock.h"
 #include "libs/base/log.h"
+#include "libs/base/version.h"
 #include "libs/worker_protocol/channel.h"
-#include "services/worker/version.h"
 #include "services/worker/worker.h"
 
 int main(int argc, char** argv) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
+#include "libs/base/version.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/dataset/catalogue.h"
 #include "libs/spec/spec_io.h"
@@ -15,7 +16,6 @@
 #include "libs/train/train_loop.h"
 #include "services/worker/agent_store.h"
 #include "services/worker/device.h"
-#include "services/worker/version.h"
 
 namespace amaes {
 namespace {

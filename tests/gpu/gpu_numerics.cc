@@ -8,8 +8,11 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "libs/augment/masking.h"
 #include "libs/base/clock.h"
@@ -79,15 +82,21 @@ absl::StatusOr<double> Step(StepRig& rig, const std::vector<Sample>& samples, st
 absl::Status FullStep(const Variant& variant, const Problem& problem, Outcome& outcome) {
   AMAES_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> communicator, variant.communicator());
   const std::vector<Sample> samples = RandomSamples(problem.batch, problem.patch);
-  StepRig rig({.patch = problem.patch, .filters = problem.filters, .batch = problem.batch, .micro_batch = 1,
-               .type = variant.type, .bf16 = variant.bf16, .device = variant.device},
+  StepRig rig({.patch = problem.patch,
+               .filters = problem.filters,
+               .batch = problem.batch,
+               .micro_batch = 1,
+               .type = variant.type,
+               .bf16 = variant.bf16,
+               .device = variant.device},
               std::move(communicator));
   outcome.output = Forward(rig, samples);
   const absl::Duration start = SystemClock().Monotonic();
   AMAES_ASSIGN_OR_RETURN(outcome.loss, Step(rig, samples, 1));
   outcome.seconds = absl::ToDoubleSeconds(SystemClock().Monotonic() - start);
   // The optimiser divides the buckets by the samples' share, which is one here, and leaves them as they are.
-  for (const NamedTensor& parameter : rig.network->parameters()) outcome.gradients.push_back(OnHost(parameter.tensor.grad()));
+  for (const NamedTensor& parameter : rig.network->parameters())
+    outcome.gradients.push_back(OnHost(parameter.tensor.grad()));
   return absl::OkStatus();
 }
 
@@ -95,8 +104,13 @@ absl::Status FullStep(const Variant& variant, const Problem& problem, Outcome& o
 absl::Status Curve(const Variant& variant, const Problem& problem, Outcome& outcome) {
   AMAES_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> communicator, variant.communicator());
   const std::vector<Sample> samples = RandomSamples(2, 32);
-  StepRig rig({.patch = 32, .filters = std::min<std::int64_t>(problem.filters, 8), .batch = 2, .micro_batch = 1,
-               .type = variant.type, .bf16 = variant.bf16, .device = variant.device},
+  StepRig rig({.patch = 32,
+               .filters = std::min<std::int64_t>(problem.filters, 8),
+               .batch = 2,
+               .micro_batch = 1,
+               .type = variant.type,
+               .bf16 = variant.bf16,
+               .device = variant.device},
               std::move(communicator));
   for (std::int64_t update = 1; update <= problem.curve_steps; ++update) {
     AMAES_ASSIGN_OR_RETURN(outcome.curve.emplace_back(), Step(rig, samples, update));
@@ -149,9 +163,16 @@ Json Compare(const Variant& variant, const Outcome& got, const Outcome& expected
   std::printf("%-28s %9.2e %9.2e %9.2e %9.2e %9.2e  %6.2f s  %s\n", variant.name.c_str(), output, loss, gradient, norm,
               curve, got.seconds, ok ? "ok" : "FAILED");
   std::fflush(stdout);
-  return {{"name", variant.name}, {"output", output}, {"loss", loss}, {"gradient", gradient}, {"gradient_norm", norm},
-          {"curve", curve}, {"seconds", got.seconds}, {"ok", ok},
-          {"bounds", {{"output", bounds.output}, {"loss", bounds.loss}, {"gradient", bounds.gradient}, {"curve", bounds.curve}}}};
+  return {{"name", variant.name},
+          {"output", output},
+          {"loss", loss},
+          {"gradient", gradient},
+          {"gradient_norm", norm},
+          {"curve", curve},
+          {"seconds", got.seconds},
+          {"ok", ok},
+          {"bounds",
+           {{"output", bounds.output}, {"loss", bounds.loss}, {"gradient", bounds.gradient}, {"curve", bounds.curve}}}};
 }
 
 std::vector<Variant> VariantsOf(c10::Device device) {
@@ -160,9 +181,12 @@ std::vector<Variant> VariantsOf(c10::Device device) {
   if (device.is_cpu()) return variants;
   variants.push_back({.name = "gpu float32", .device = device, .bounds = kFloat32Bounds});
   const auto store = std::make_shared<MemoryStore>();
-  variants.push_back({.name = "gpu float32, NCCL at W = 1", .device = device, .bounds = kFloat32Bounds,
+  variants.push_back({.name = "gpu float32, NCCL at W = 1",
+                      .device = device,
+                      .bounds = kFloat32Bounds,
                       .communicator = [store, attempt = 0]() mutable {
-                        return MakeNcclCommunicator({.attempt = ++attempt, .bind_address = {}, .device_index = 0}, *store);
+                        return MakeNcclCommunicator({.attempt = ++attempt, .bind_address = {}, .device_index = 0},
+                                                    *store);
                       }});
   variants.push_back({.name = "gpu TF32", .device = device, .tf32 = true});
   variants.push_back({.name = "gpu bfloat16", .device = device, .bf16 = true, .bounds = kBfloat16Bounds});
@@ -171,12 +195,17 @@ std::vector<Variant> VariantsOf(c10::Device device) {
 
 absl::StatusOr<bool> Run(const Flags& flags) {
   AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags.Text("device"), flags.Number("threads")));
-  const Problem problem{.patch = flags.Number("patch"), .filters = flags.Number("filters"),
-                        .batch = flags.Number("batch"), .curve_steps = flags.Number("curve-steps")};
+  const Problem problem{.patch = flags.Number("patch"),
+                        .filters = flags.Number("filters"),
+                        .batch = flags.Number("batch"),
+                        .curve_steps = flags.Number("curve-steps")};
   AMAES_ASSIGN_OR_RETURN(const Outcome reference, Compute({.name = "cpu float64", .type = at::kDouble}, problem));
-  std::printf("U-Net, %lld filters, patch %lld, %lld samples; relative to float64 on the CPU (%.2f s)\n%-28s %9s %9s %9s %9s %9s\n",
-              static_cast<long long>(problem.filters), static_cast<long long>(problem.patch),
-              static_cast<long long>(problem.batch), reference.seconds, "", "output", "loss", "gradient", "its norm", "training");
+  std::printf(
+      "U-Net, %lld filters, patch %lld, %lld samples; relative to float64 on the CPU (%.2f s)\n%-28s %9s %9s %9s %9s "
+      "%9s\n",
+      static_cast<long long>(problem.filters), static_cast<long long>(problem.patch),
+      static_cast<long long>(problem.batch), reference.seconds, "", "output", "loss", "gradient", "its norm",
+      "training");
   bool ok = true;
   Json rows = Json::array();
   for (const Variant& variant : VariantsOf(device)) {
@@ -189,8 +218,11 @@ absl::StatusOr<bool> Run(const Flags& flags) {
     }
     ok = ok && rows.back()["ok"].get<bool>();
   }
-  const Json result = {{"patch", problem.patch}, {"filters", problem.filters}, {"batch", problem.batch},
-                       {"reference", "cpu float64"}, {"rows", rows}};
+  const Json result = {{"patch", problem.patch},
+                       {"filters", problem.filters},
+                       {"batch", problem.batch},
+                       {"reference", "cpu float64"},
+                       {"rows", rows}};
   AMAES_RETURN_IF_ERROR(WriteResult(flags.Text("json"), result.dump(2)));
   return ok;
 }
@@ -199,8 +231,14 @@ absl::StatusOr<bool> Run(const Flags& flags) {
 }  // namespace amaes
 
 int main(int argc, char** argv) {
-  const amaes::Flags flags(argc, argv, {{"device", "gpu"}, {"patch", "64"}, {"filters", "32"}, {"batch", "2"},
-                                        {"curve-steps", "20"}, {"threads", "0"}, {"json", ""}});
+  const amaes::Flags flags(argc, argv,
+                           {{"device", "gpu"},
+                            {"patch", "64"},
+                            {"filters", "32"},
+                            {"batch", "2"},
+                            {"curve-steps", "20"},
+                            {"threads", "0"},
+                            {"json", ""}});
   const absl::StatusOr<bool> ok = amaes::Run(flags);
   if (!ok.ok()) std::fprintf(stderr, "gpu_numerics: %s\n", ok.status().ToString().c_str());
   amaes::EndProcess(ok.ok() && *ok ? 0 : 1);

@@ -11,7 +11,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <utility>
+#include <vector>
 
 #include "libs/augment/masking.h"
 #include "libs/base/clock.h"
@@ -46,7 +47,8 @@ class StepTimer {
   // Milliseconds; waits for the device.
   std::vector<double> Intervals() const {
     std::vector<double> intervals;
-    for (std::size_t i = 1; i < host_.size(); ++i) intervals.push_back(absl::ToDoubleMilliseconds(host_[i] - host_[i - 1]));
+    for (std::size_t i = 1; i < host_.size(); ++i)
+      intervals.push_back(absl::ToDoubleMilliseconds(host_[i] - host_[i - 1]));
     if (!events_.empty()) events_.back().synchronize();
     for (std::size_t i = 1; i < events_.size(); ++i) intervals.push_back(events_[i - 1].elapsedTime(events_[i]));
     return intervals;
@@ -124,14 +126,23 @@ absl::StatusOr<Json> Time(const Bench& bench, const char* name, Step run) {
   const double batch = static_cast<double>(bench.setup.batch);
   const auto rate = [&](double share) { return 1000 * batch / Quantile(milliseconds, share); };
   const PeakMemory memory = TakePeakMemory(bench.setup.device);
-  std::printf("%-10s batch %2lld  %8.2f samples/s (quartiles %.2f, %.2f)  %8.2f ms/step  host %.2f ms/step  peak %.2f GiB\n", name,
-              static_cast<long long>(bench.setup.batch), rate(0.5), rate(0.75), rate(0.25), Quantile(milliseconds, 0.5), host,
-              static_cast<double>(memory.allocated) / (1 << 30));
+  std::printf(
+      "%-10s batch %2lld  %8.2f samples/s (quartiles %.2f, %.2f)  %8.2f ms/step  host %.2f ms/step  peak %.2f GiB\n",
+      name, static_cast<long long>(bench.setup.batch), rate(0.5), rate(0.75), rate(0.25), Quantile(milliseconds, 0.5),
+      host, static_cast<double>(memory.allocated) / (1 << 30));
   std::fflush(stdout);
-  return Json{{"program", "amaes"}, {"variant", name}, {"batch", bench.setup.batch}, {"steps", bench.steps},
-              {"warmup", bench.warmup}, {"samples_per_second", rate(0.5)}, {"low_quartile", rate(0.75)},
-              {"high_quartile", rate(0.25)}, {"step_ms", Quantile(milliseconds, 0.5)}, {"host_ms", host},
-              {"peak_allocated_bytes", memory.allocated}, {"peak_reserved_bytes", memory.reserved}};
+  return Json{{"program", "amaes"},
+              {"variant", name},
+              {"batch", bench.setup.batch},
+              {"steps", bench.steps},
+              {"warmup", bench.warmup},
+              {"samples_per_second", rate(0.5)},
+              {"low_quartile", rate(0.75)},
+              {"high_quartile", rate(0.25)},
+              {"step_ms", Quantile(milliseconds, 0.5)},
+              {"host_ms", host},
+              {"peak_allocated_bytes", memory.allocated},
+              {"peak_reserved_bytes", memory.reserved}};
 }
 
 // Throws c10::Error.
@@ -155,9 +166,14 @@ absl::Status Run(const Flags& flags) {
   AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags.Text("device"), flags.Number("threads")));
   Json rows = Json::array();
   for (const std::int64_t batch : flags.Numbers("batch")) {
-    const Bench bench{.setup = {.patch = flags.Number("patch"), .filters = flags.Number("filters"), .batch = batch,
-                                .micro_batch = batch, .bf16 = flags.Text("precision") == "bf16", .device = device},
-                      .warmup = flags.Number("warmup"), .steps = flags.Number("steps")};
+    const Bench bench{.setup = {.patch = flags.Number("patch"),
+                                .filters = flags.Number("filters"),
+                                .batch = batch,
+                                .micro_batch = batch,
+                                .bf16 = flags.Text("precision") == "bf16",
+                                .device = device},
+                      .warmup = flags.Number("warmup"),
+                      .steps = flags.Number("steps")};
     for (const bool resident : {true, false}) {
       absl::StatusOr<Json> row = absl::InternalError("not measured");
       AMAES_RETURN_IF_ERROR(CatchTorch("gpu_step_bench", [&] { row = Measure(bench, resident); }));
@@ -172,8 +188,16 @@ absl::Status Run(const Flags& flags) {
 }  // namespace amaes
 
 int main(int argc, char** argv) {
-  const amaes::Flags flags(argc, argv, {{"device", "gpu"}, {"patch", "128"}, {"filters", "32"}, {"batch", "2,8"},
-                                        {"precision", "bf16"}, {"warmup", "10"}, {"steps", "30"}, {"threads", "0"}, {"json", ""}});
+  const amaes::Flags flags(argc, argv,
+                           {{"device", "gpu"},
+                            {"patch", "128"},
+                            {"filters", "32"},
+                            {"batch", "2,8"},
+                            {"precision", "bf16"},
+                            {"warmup", "10"},
+                            {"steps", "30"},
+                            {"threads", "0"},
+                            {"json", ""}});
   const absl::Status status = amaes::Run(flags);
   if (!status.ok()) std::fprintf(stderr, "gpu_step_bench: %s\n", status.ToString().c_str());
   amaes::EndProcess(status.ok() ? 0 : 1);

@@ -90,8 +90,14 @@ StepRig::StepRig(const StepSetup& setup_in, std::unique_ptr<Communicator> commun
       optimizer(network->parameters(), plan, {}),
       buckets(network->parameters(), plan, *communicator, {}),
       step(*network, buckets, optimizer, *communicator,
-           {.global_batch = setup.batch, .micro_batch = setup.micro_batch, .lanes = setup.batch, .patch = setup.patch,
-            .token = kToken, .region = LossRegion::kWhole, .bf16 = setup.bf16, .device = setup.device}) {}
+           {.global_batch = setup.batch,
+            .micro_batch = setup.micro_batch,
+            .lanes = setup.batch,
+            .patch = setup.patch,
+            .token = kToken,
+            .region = LossRegion::kWhole,
+            .bf16 = setup.bf16,
+            .device = setup.device}) {}
 
 absl::StatusOr<c10::Device> OpenDevice(const std::string& name, std::int64_t threads) {
   if (name != "cpu" && name != "gpu") return absl::InvalidArgumentError("--device: cpu or gpu");

@@ -26,7 +26,7 @@ class Flags {
   // `defaults` names every flag. Prints the usage and ends the process on anything else.
   Flags(int argc, char** argv, std::map<std::string, std::string> defaults);
   const std::string& Text(const std::string& name) const { return values_.at(name); }
-  std::int64_t Number(const std::string& name) const;               // ends the process when it is none
+  std::int64_t Number(const std::string& name) const;                // ends the process when it is none
   std::vector<std::int64_t> Numbers(const std::string& name) const;  // separated by commas
 
  private:

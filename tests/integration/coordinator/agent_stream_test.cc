@@ -1,4 +1,7 @@
 // The stream between agent and coordinator, and the services that read what it brings.
+#include <set>
+
+#include "libs/dataset/catalogue.h"
 #include "tests/integration/coordinator/server_fixture.h"
 
 namespace amaes {
@@ -121,13 +124,71 @@ TEST_F(ServerTest, DatasetsAreFound) {
   EXPECT_EQ(newest->version(), 1);
   EXPECT_EQ(newest->folder(), (home_.path() / "datasets" / "brains" / "1").string());
   request.set_version(8);
-  EXPECT_EQ(ReasonOf(Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request).status()), "DATASET_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request).status()),
+            "DATASET_NOT_FOUND");
   v1::ListVolumesRequest volumes;
   volumes.set_name("brains");
   EXPECT_EQ(ReasonOf(Call(*datasets, &v1::DatasetService::Stub::ListVolumes, volumes).status()), "CATALOGUE_DAMAGED");
   v1::ListDatasetVersionsRequest list;
   list.set_filter("name=other");
   EXPECT_THAT(Call(*datasets, &v1::DatasetService::Stub::ListDatasetVersions, list)->versions(), SizeIs(0));
+}
+
+TEST_F(ServerTest, VolumesReportAndShardsComeFromTheCatalogue) {
+  DatasetVersion version;
+  version.name = "brains";
+  for (int i = 0; i < 20; ++i) {
+    CatalogueEntry entry;
+    entry.volume = entry.voxel_digest = "v" + std::to_string(i);
+    entry.subject = "s" + std::to_string(i);
+    entry.shape = entry.source_shape = {4, 4, 4};
+    entry.source_spacing = {1, 1, 1};
+    entry.stored_bytes = 10;
+    version.entries.push_back(entry);
+  }
+  FinishVersion(version, nullptr);
+  IngestReport report;
+  report.files = 21;
+  report.volumes = 20;
+  report.quarantined.push_back({"bad.nii", "torn"});
+  const std::filesystem::path folder = home_.path() / "datasets" / "brains" / "1";
+  std::filesystem::create_directories(folder);
+  ASSERT_OK(WriteVersion(folder, version, report));
+
+  const auto datasets = v1::DatasetService::NewStub(channel_);
+  v1::ListVolumesRequest request;
+  request.set_name("brains");
+  request.set_page_size(7);
+  std::set<std::string> seen;
+  do {
+    const auto page = Call(*datasets, &v1::DatasetService::Stub::ListVolumes, request);
+    ASSERT_OK(page);
+    for (const v1::Volume& volume : page->volumes()) EXPECT_TRUE(seen.insert(volume.volume()).second);
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(seen, SizeIs(20));
+  v1::GetDatasetVersionRequest get;
+  get.set_name("brains");
+  const auto shown = Call(*datasets, &v1::DatasetService::Stub::GetIngestReport, get);
+  ASSERT_OK(shown);
+  EXPECT_EQ(shown->files(), 21);
+  EXPECT_EQ(shown->quarantined(0).reason(), "torn");
+
+  v1::GetShardPlanRequest plan;
+  plan.set_id(Submit(2));
+  const auto shards = Call(*jobs_, &v1::JobService::Stub::GetShardPlan, plan);
+  ASSERT_OK(shards);
+  EXPECT_THAT(shards->shards(), SizeIs(2));
+  EXPECT_EQ(shards->shards(0).volumes() + shards->shards(1).volumes(), shards->training_volumes());
+  v1::CreateJobRequest ingest;
+  ingest.set_request_id(NewRequestId());
+  ingest.mutable_spec()->set_kind(v1::JOB_KIND_INGEST);
+  ingest.mutable_spec()->mutable_ingest()->set_dataset("brains");
+  ingest.mutable_spec()->mutable_ingest()->set_from("/data");
+  const auto made = Call(*jobs_, &v1::JobService::Stub::CreateJob, ingest);
+  ASSERT_OK(made);
+  plan.set_id(made->job().id());
+  EXPECT_EQ(ReasonOf(Call(*jobs_, &v1::JobService::Stub::GetShardPlan, plan).status()), "NOT_A_TRAINING_JOB");
 }
 
 }  // namespace

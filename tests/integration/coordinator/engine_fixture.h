@@ -52,7 +52,9 @@ class UnreliableStore final : public Store {
   absl::StatusOr<AttemptRecord> GetAttempt(const JobId& job, AttemptNumber number) override {
     return store_->GetAttempt(job, number);
   }
-  absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(const JobId& job) override { return store_->ListAttempts(job); }
+  absl::StatusOr<std::vector<AttemptRecord>> ListAttempts(const JobId& job) override {
+    return store_->ListAttempts(job);
+  }
   absl::StatusOr<CheckpointRecord> GetCheckpoint(const JobId& job, const std::string& name) override {
     return store_->GetCheckpoint(job, name);
   }
@@ -63,7 +65,8 @@ class UnreliableStore final : public Store {
   absl::StatusOr<DatasetRecord> GetDataset(const std::string& name, std::int64_t version) override {
     return store_->GetDataset(name, version);
   }
-  absl::StatusOr<Page<DatasetRecord>> ListDatasets(const std::string& name, int size, const std::string& cursor) override {
+  absl::StatusOr<Page<DatasetRecord>> ListDatasets(const std::string& name, int size,
+                                                   const std::string& cursor) override {
     return store_->ListDatasets(name, size, cursor);
   }
   absl::StatusOr<Page<EventRecord>> ListEvents(const JobId& job, int size, const std::string& cursor) override {

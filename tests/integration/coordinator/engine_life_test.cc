@@ -173,6 +173,18 @@ TEST_F(EngineTest, ASilentNodeIsLostAndItsJobMovesOn) {
   EXPECT_EQ(Job(id).progress.training.step, 1);
 }
 
+TEST_F(EngineTest, APausedCoordinatorDoesNotMissAnybody) {
+  TestAgent agent("a", 2);
+  const JobId id = RunTwoRanks(agent);
+  Pass(absl::Minutes(10));
+  EXPECT_EQ(State(id), JobState::kRunning);
+  ASSERT_OK(agent.Heartbeat());  // had waited all the time
+  Pass(absl::Seconds(5));
+  EXPECT_EQ(State(id), JobState::kRunning);
+  Pass(absl::Seconds(6));
+  EXPECT_EQ(State(id), JobState::kQueued);  // but silence is still noticed
+}
+
 TEST_F(EngineTest, ANewAgentProcessHasLostItsWorkers) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
@@ -293,8 +305,9 @@ TEST_F(EngineTest, CheckpointsKeepTheirLineage) {
   const CheckpointCommitted first{.name = "00000010-001", .step = 10, .manifest_sha256 = "a", .size_bytes = 5};
   EXPECT_OK(agent.Report({id, 1, 0}, first, 1));
   EXPECT_OK(agent.Report({id, 1, 0}, first, 1));  // its acknowledgement was lost
-  EXPECT_OK(agent.Report({id, 1, 0}, CheckpointCommitted{.name = "00000020-001", .step = 20, .manifest_sha256 = "b",
-                                                         .parent = "00000010-001"}));
+  EXPECT_OK(agent.Report(
+      {id, 1, 0},
+      CheckpointCommitted{.name = "00000020-001", .step = 20, .manifest_sha256 = "b", .parent = "00000010-001"}));
   EXPECT_OK(agent.Report({id, 1, 0}, CheckpointDeleted{"00000010-001"}));
   EXPECT_OK(agent.Report({id, 1, 0}, CheckpointRejected{"00000020-001", "block 3 does not fit"}));
   const CheckpointRecord deleted = *store_->GetCheckpoint(id, "00000010-001");

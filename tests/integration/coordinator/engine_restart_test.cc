@@ -19,7 +19,8 @@ TEST_F(EngineTest, ARunningGangGoesOnUnderANewCoordinator) {
   EXPECT_EQ(State(id), JobState::kRunning);
   EXPECT_THAT(Job(id).progress.validations, SizeIs(1));
   engine_->Tick();
-  ASSERT_OK(agent.Register(*engine_, {{{id, 1, 0}, 0, true}, {{id, 1, 1}, 1, true}, {{JobId("job-x"), 1, 0}, 1, true}}));
+  ASSERT_OK(
+      agent.Register(*engine_, {{{id, 1, 0}, 0, true}, {{id, 1, 1}, 1, true}, {{JobId("job-x"), 1, 0}, 1, true}}));
   EXPECT_THAT(agent.sink->All<RegisteredCommand>()[0].keep, ElementsAre(WorkerName{id, 1, 0}, WorkerName{id, 1, 1}));
   Pass(absl::Seconds(9));
   ASSERT_OK(agent.Heartbeat());
@@ -144,8 +145,10 @@ TEST_F(EngineTest, ACheckpointThatNobodyCouldReportIsFoundThroughItsChild) {
   EXPECT_OK(agent.Exit({id, 1, 1}, "ENDED"));
   engine_->Tick();
   ASSERT_EQ(Job(id).record.attempt, 2);
-  EXPECT_OK(agent.Report({id, 2, 0}, CheckpointCommitted{.name = CheckpointName(20, 2), .step = 20, .manifest_sha256 = "b",
-                                                         .parent = CheckpointName(10, 1)}));
+  EXPECT_OK(agent.Report(
+      {id, 2, 0},
+      CheckpointCommitted{
+          .name = CheckpointName(20, 2), .step = 20, .manifest_sha256 = "b", .parent = CheckpointName(10, 1)}));
   const auto parent = store_->GetCheckpoint(id, CheckpointName(10, 1));
   ASSERT_OK(parent);
   EXPECT_EQ(parent->step, 10);

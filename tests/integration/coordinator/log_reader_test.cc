@@ -116,7 +116,10 @@ TEST_F(LogReaderTest, LongLinesComeInPiecesAndNothingIsLost) {
 TEST(ReplaceInvalidUtf8, KeepsTextAndReplacesTheRest) {
   const std::string good = "a ä € 😀";
   EXPECT_EQ(ReplaceInvalidUtf8(good), good);
-  EXPECT_EQ(ReplaceInvalidUtf8("a\xFF" "b"), "a\xEF\xBF\xBD" "b");
+  EXPECT_EQ(ReplaceInvalidUtf8("a\xFF"
+                               "b"),
+            "a\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(ReplaceInvalidUtf8("\xC3"), "\xEF\xBF\xBD");
   EXPECT_EQ(ReplaceInvalidUtf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
 }

@@ -15,9 +15,7 @@ using ::testing::Not;
 
 class PageTest : public EngineTest {
  protected:
-  HttpReply Get(const std::string& path) {
-    return Pages(*engine_, gauges_, clock_).Handle(path);
-  }
+  HttpReply Get(const std::string& path) { return Pages(*engine_, gauges_, clock_).Handle(path); }
   Gauges gauges_{*engine_, *metrics_};
 };
 

@@ -193,9 +193,11 @@ class CheckpointServerTest : public ServerTest {
     manifest.files = {file};
     ASSERT_OK(CommitCheckpoint(folder, manifest));
     ASSERT_OK_AND_ASSIGN(const std::string sha256, Sha256OfFile(folder / "manifest.json"));
-    agent.WaitForAcknowledgement(agent.Report(
-        worker, CheckpointCommitted{.name = name_, .step = 10, .manifest_sha256 = sha256,
-                                    .size_bytes = static_cast<std::int64_t>(size), .loss_masked = 0.5}));
+    agent.WaitForAcknowledgement(agent.Report(worker, CheckpointCommitted{.name = name_,
+                                                                          .step = 10,
+                                                                          .manifest_sha256 = sha256,
+                                                                          .size_bytes = static_cast<std::int64_t>(size),
+                                                                          .loss_masked = 0.5}));
     checkpoints_ = v1::CheckpointService::NewStub(channel_);
   }
 
@@ -273,7 +275,8 @@ TEST_F(CheckpointServerTest, TheRegistryKnowsFilesAndTellsDamage) {
 
 // Prometheus text, as far as this needs it: comments, and NAME{LABELS} VALUE.
 std::map<std::string, double> ParseMetrics(const std::string& text) {
-  static const std::regex kSample(R"re(([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*",?)*\})?) (\S+))re");
+  static const std::regex kSample(
+      R"re(([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*",?)*\})?) (\S+))re");
   std::map<std::string, double> samples;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -312,7 +315,8 @@ TEST_F(ServerTest, PagesAndMetricsOverHttp) {
 }
 
 // One message there and one back, as bytes.
-std::string CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, const std::string& bytes) {
+std::string CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                    const std::string& bytes) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   grpc::CompletionQueue queue;
@@ -341,7 +345,8 @@ TEST_F(ServerTest, HealthAndReflectionAnswer) {
   // ServerReflectionRequest{list_services: ""}.
   const std::string services =
       CallRaw(channel_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
-  for (const char* name : {"JobService", "DatasetService", "CheckpointService", "NodeService", "LogService", "AgentService"}) {
+  for (const char* name :
+       {"JobService", "DatasetService", "CheckpointService", "NodeService", "LogService", "AgentService"}) {
     EXPECT_THAT(services, HasSubstr(std::string("amaes.v1.") + name));
   }
 }

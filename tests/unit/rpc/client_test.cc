@@ -20,10 +20,11 @@ TEST(CallWithRetry, OnlyUnavailableIsTriedAgain) {
   }));
   EXPECT_EQ(tries, 4);
   tries = 0;
-  EXPECT_THAT(CallWithRetry(Quick(), [&](absl::Duration) {
-                ++tries;
-                return grpc::Status(grpc::StatusCode::INTERNAL, "broken");
-              }),
+  EXPECT_THAT(CallWithRetry(Quick(),
+                            [&](absl::Duration) {
+                              ++tries;
+                              return grpc::Status(grpc::StatusCode::INTERNAL, "broken");
+                            }),
               StatusIs(absl::StatusCode::kInternal));
   EXPECT_EQ(tries, 1);
 }

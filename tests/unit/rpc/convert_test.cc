@@ -94,7 +94,8 @@ void Fill(google::protobuf::Message* message, int& next) {
     ++next;
     using F = google::protobuf::FieldDescriptor;
     if (field->cpp_type() == F::CPPTYPE_MESSAGE) {
-      Fill(field->is_repeated() ? reflection->AddMessage(message, field) : reflection->MutableMessage(message, field), next);
+      Fill(field->is_repeated() ? reflection->AddMessage(message, field) : reflection->MutableMessage(message, field),
+           next);
     } else if (field->is_repeated()) {
       continue;
     } else if (field->cpp_type() == F::CPPTYPE_STRING) {

@@ -48,8 +48,8 @@ TEST(Errors, AnErrorWithoutAReasonGetsItsCode) {
 
 TEST(Errors, LongMessagesAndManyProblemsAreCutOff) {
   std::vector<SpecProblem> problems(500, SpecProblem{"field", "is wrong"});
-  const absl::Status status =
-      WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", std::string(100'000, 'x')), problems);
+  const absl::Status status = WithProblems(
+      ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", std::string(100'000, 'x')), problems);
   const grpc::Status wire = ToGrpcStatus(status);
   EXPECT_LT(wire.error_message().size(), 3000u);
   EXPECT_THAT(ProblemsOf(FromGrpcStatus(wire)), SizeIs(100));

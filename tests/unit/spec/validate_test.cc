@@ -136,6 +136,20 @@ TEST(ValidateSpec, HalfPrecisionIsAllowedOnTheCpu) {
               IsEmpty());
 }
 
+// Its weight gradients would be garbage.
+TEST(ValidateSpec, HalfPrecisionOnTheCpuNeedsAPatchOf64) {
+  const auto narrow = [](JobSpec& spec) {
+    spec.pretrain.precision = "bf16";
+    spec.pretrain.patch = 32;
+  };
+  EXPECT_THAT(After(narrow), ElementsAre(Problem("precision", "at least 64, not 32")));
+  EXPECT_THAT(After([&](JobSpec& spec) {
+                narrow(spec);
+                spec.pretrain.device = "gpu";
+              }),
+              IsEmpty());
+}
+
 TEST(ValidateSpec, Ingest) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.from = "data/x"; }, ValidIngest()),
               ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
