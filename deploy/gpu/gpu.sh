@@ -92,7 +92,7 @@ CMAKE
   printf '%s, commit %s\n' "$name" "$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" >"$kit/VERSION"
   (cd "$kit" && find . -type f ! -name FILES -printf '%P\n' | sort | xargs sha256sum >FILES)
 
-  tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -c amaes-gpu-kit | gzip -9n >"$work/kit.tar.gz"
+  tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -c amaes-gpu-kit | gzip -n >"$work/kit.tar.gz"
   size=$(stat -c %s "$work/kit.tar.gz")
   ((size <= limit_mib * 1000000)) || fail "the kit has $size bytes, more than $limit_mib MB: $(du -a "$kit" | sort -rn | sed -n 2,8p)"
   mv "$work/kit.tar.gz" "$file"

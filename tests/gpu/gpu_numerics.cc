@@ -49,6 +49,7 @@ struct Variant {
   c10::Device device = at::kCPU;
   c10::ScalarType type = at::kFloat;
   bool bf16 = false, tf32 = false;
+  bool training = true;  // a short one too
   Bounds bounds = {};
   MakeCommunicator communicator = [] { return MakeSingleCommunicator(); };
 };
@@ -124,7 +125,7 @@ absl::StatusOr<Outcome> Compute(const Variant& variant, const Problem& problem) 
   status.Update(CatchTorch(variant.name, [&] {
     AllowTf32(variant.tf32);
     status = FullStep(variant, problem, outcome);
-    if (status.ok()) status = Curve(variant, problem, outcome);
+    if (status.ok() && variant.training) status = Curve(variant, problem, outcome);
   }));
   AMAES_RETURN_IF_ERROR(status);
   return outcome;
@@ -175,18 +176,22 @@ Json Compare(const Variant& variant, const Outcome& got, const Outcome& expected
            {{"output", bounds.output}, {"loss", bounds.loss}, {"gradient", bounds.gradient}, {"curve", bounds.curve}}}};
 }
 
-std::vector<Variant> VariantsOf(c10::Device device) {
-  std::vector<Variant> variants = {{.name = "cpu float32", .bounds = kFloat32Bounds},
-                                   {.name = "cpu bfloat16", .bf16 = true, .bounds = kBfloat16Bounds}};
+std::vector<Variant> VariantsOf(c10::Device device, const Problem& problem) {
+  std::vector<Variant> variants = {{.name = "cpu float32", .bounds = kFloat32Bounds}};
+  // Below, and in the training, LibTorch's bfloat16 gradient on the CPU is wrong (docs/adr/0013).
+  if (problem.patch >= 64) {
+    variants.push_back({.name = "cpu bfloat16", .bf16 = true, .training = false, .bounds = kBfloat16Bounds});
+  }
   if (device.is_cpu()) return variants;
   variants.push_back({.name = "gpu float32", .device = device, .bounds = kFloat32Bounds});
   const auto store = std::make_shared<MemoryStore>();
   variants.push_back({.name = "gpu float32, NCCL at W = 1",
                       .device = device,
                       .bounds = kFloat32Bounds,
-                      .communicator = [store, attempt = 0]() mutable {
-                        return MakeNcclCommunicator({.attempt = ++attempt, .bind_address = {}, .device_index = 0},
-                                                    *store);
+                      .communicator = [store, options = CommunicatorOptions{}]() mutable {
+                        options.device_index = 0;
+                        ++options.attempt;
+                        return MakeNcclCommunicator(options, *store);
                       }});
   variants.push_back({.name = "gpu TF32", .device = device, .tf32 = true});
   variants.push_back({.name = "gpu bfloat16", .device = device, .bf16 = true, .bounds = kBfloat16Bounds});
@@ -208,7 +213,7 @@ absl::StatusOr<bool> Run(const Flags& flags) {
       "training");
   bool ok = true;
   Json rows = Json::array();
-  for (const Variant& variant : VariantsOf(device)) {
+  for (const Variant& variant : VariantsOf(device, problem)) {
     const absl::StatusOr<Outcome> outcome = Compute(variant, problem);
     if (outcome.ok()) {
       rows.push_back(Compare(variant, *outcome, reference));
