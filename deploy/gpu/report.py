@@ -35,7 +35,7 @@ def numerics(data):
              "TF32 is off unless a row names it.", ""]
     return lines + table(["variant", "output", "loss", "gradient", "gradient's norm", "training", ""], [
         [row["name"], row["error"], "", "", "", "", "failed"] if "error" in row else
-        [row["name"], cell(row, "output"), cell(row, "loss"), cell(row, "gradient"), f"{row['gradient_norm']:.1e}", cell(row, "curve"),
+        [row["name"], cell(row, "output"), cell(row, "loss"), cell(row, "gradient"), cell(row, "gradient_norm"), cell(row, "curve"),
          "ok" if row["ok"] else "failed"] for row in data["rows"]])
 
 
@@ -50,7 +50,7 @@ def job(data):
          gib(r["peak_bytes"]), " → ".join(f"{v:.4f}" for v in r["held_out"]), f"{r['seconds']:.0f} s"] for r in data["rows"]]) + [
         "", "Through coordinator, agent and worker; dataset, checkpoints and validation included in the whole job, not in samples/s. "
             "The range is over reports (a quarter of a second or a step each) after the first third.", "",
-        f"Killed at step 7 of 12 with `deterministic: true`: attempt {resume['attempts']}, step {resume['step']}, "
+        f"Killed at step 5 of 8 with `deterministic: true`: attempt {resume['attempts']}, step {resume['step']}, "
         f"{'the bits of the undisturbed run' if resume['same_bits'] else 'other bits than the undisturbed run'}."]
 
 

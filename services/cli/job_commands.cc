@@ -93,7 +93,7 @@ absl::StatusOr<int> Shards(Context& context, const std::string& id) {
   }
   std::cout << FormatPairs({{"attempt", plan.attempt() == 0 ? "planned, not placed yet" : absl::StrCat(plan.attempt())},
                             {"global batch", absl::StrCat(plan.global_batch(), " samples per step")},
-                            {"position", absl::StrCat(plan.position(), " (pass ", plan.pass(), " of ",
+                            {"position", absl::StrCat(plan.position(), " (pass ", plan.pass(), " through ",
                                                       plan.training_volumes(), " training volumes)")}});
   std::vector<std::vector<std::string>> rows;
   for (const auto& shard : plan.shards()) {

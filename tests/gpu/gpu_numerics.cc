@@ -39,10 +39,12 @@ struct Outcome {
 
 // Relative to double precision: norms of differences over norms. 0 = no bound, printed only.
 struct Bounds {
-  double output = 0, loss = 0, gradient = 0, curve = 0;
+  double output = 0, loss = 0, gradient = 0, gradient_norm = 0, curve = 0;
 };
-constexpr Bounds kFloat32Bounds{.output = 1e-5, .loss = 1e-5, .gradient = 5e-3, .curve = 1e-2};
-constexpr Bounds kBfloat16Bounds{.output = 3e-2, .loss = 1e-2, .gradient = 0, .curve = 3e-2};
+constexpr Bounds kFloat32Bounds{.output = 1e-5, .loss = 1e-5, .gradient = 5e-3, .gradient_norm = 5e-3, .curve = 1e-2};
+constexpr Bounds kBfloat16Bounds{.output = 3e-2, .loss = 1e-2, .gradient = 3e-2, .gradient_norm = 3e-2, .curve = 3e-2};
+// Rounding itself, on the CPU.
+constexpr Bounds kCpuBfloat16Bounds{.output = 1e-1, .loss = 1e-2, .gradient_norm = 3e-2};
 
 struct Variant {
   std::string name;
@@ -51,6 +53,7 @@ struct Variant {
   bool bf16 = false, tf32 = false;
   bool training = true;  // a short one too
   Bounds bounds = {};
+  std::string yardstick = {};  // another variant: see Widened
   MakeCommunicator communicator = [] { return MakeSingleCommunicator(); };
 };
 
@@ -152,49 +155,64 @@ double CurveDifference(const std::vector<double>& got, const std::vector<double>
 // NaN is not within any bound.
 bool Within(double value, double bound) { return std::isfinite(value) && (bound == 0 || value <= bound); }
 
-Json Compare(const Variant& variant, const Outcome& got, const Outcome& expected) {
-  const double output = Relative({got.output}, {expected.output});
-  const double loss = std::abs(got.loss / expected.loss - 1);
-  const double gradient = Relative(got.gradients, expected.gradients);
-  const double norm = std::abs(Norm(got.gradients) / Norm(expected.gradients) - 1);
-  const double curve = CurveDifference(got.curve, expected.curve);
-  const Bounds& bounds = variant.bounds;
-  const bool ok = Within(output, bounds.output) && Within(loss, bounds.loss) && Within(gradient, bounds.gradient) &&
-                  Within(norm, bounds.gradient) && Within(curve, bounds.curve);
-  std::printf("%-28s %9.2e %9.2e %9.2e %9.2e %9.2e  %6.2f s  %s\n", variant.name.c_str(), output, loss, gradient, norm,
-              curve, got.seconds, ok ? "ok" : "FAILED");
+// LeakyReLU and max pooling have kinks. A value that rounding moves across one changes its gradient by a whole, so
+// gradients differ by about the square root of what outputs differ by, on any device: twice what the CPU has in the same
+// precision is allowed.
+Bounds Widened(Bounds bounds, const Json& rows, const std::string& yardstick) {
+  for (const Json& row : rows) {
+    if (row["name"] != yardstick || row.contains("error")) continue;
+    bounds.output = std::max(bounds.output, 2 * row["output"].get<double>());
+    bounds.gradient = std::max(bounds.gradient, 2 * row["gradient"].get<double>());
+  }
+  return bounds;
+}
+
+Json Compare(const Variant& variant, const Bounds& bounds, const Outcome& got, const Outcome& expected) {
+  struct Quantity {
+    const char* name;
+    double value, bound;
+  };
+  const std::vector<Quantity> quantities = {
+      {"output", Relative({got.output}, {expected.output}), bounds.output},
+      {"loss", std::abs(got.loss / expected.loss - 1), bounds.loss},
+      {"gradient", Relative(got.gradients, expected.gradients), bounds.gradient},
+      {"gradient_norm", std::abs(Norm(got.gradients) / Norm(expected.gradients) - 1), bounds.gradient_norm},
+      {"curve", CurveDifference(got.curve, expected.curve), bounds.curve}};
+  bool ok = true;
+  Json row = {{"name", variant.name}, {"seconds", got.seconds}};
+  std::printf("%-28s", variant.name.c_str());
+  for (const Quantity& quantity : quantities) {
+    ok = ok && Within(quantity.value, quantity.bound);
+    row[quantity.name] = quantity.value;
+    row["bounds"][quantity.name] = quantity.bound;
+    std::printf(" %9.2e", quantity.value);
+  }
+  std::printf("  %6.2f s  %s\n", got.seconds, ok ? "ok" : "FAILED");
   std::fflush(stdout);
-  return {{"name", variant.name},
-          {"output", output},
-          {"loss", loss},
-          {"gradient", gradient},
-          {"gradient_norm", norm},
-          {"curve", curve},
-          {"seconds", got.seconds},
-          {"ok", ok},
-          {"bounds",
-           {{"output", bounds.output}, {"loss", bounds.loss}, {"gradient", bounds.gradient}, {"curve", bounds.curve}}}};
+  row["ok"] = ok;
+  return row;
 }
 
 std::vector<Variant> VariantsOf(c10::Device device, const Problem& problem) {
   std::vector<Variant> variants = {{.name = "cpu float32", .bounds = kFloat32Bounds}};
   // Below, and in the training, LibTorch's bfloat16 gradient on the CPU is wrong (docs/adr/0013).
   if (problem.patch >= 64) {
-    variants.push_back({.name = "cpu bfloat16", .bf16 = true, .training = false, .bounds = kBfloat16Bounds});
+    variants.push_back({.name = "cpu bfloat16", .bf16 = true, .training = false, .bounds = kCpuBfloat16Bounds});
   }
   if (device.is_cpu()) return variants;
-  variants.push_back({.name = "gpu float32", .device = device, .bounds = kFloat32Bounds});
-  const auto store = std::make_shared<MemoryStore>();
-  variants.push_back({.name = "gpu float32, NCCL at W = 1",
-                      .device = device,
-                      .bounds = kFloat32Bounds,
-                      .communicator = [store, options = CommunicatorOptions{}]() mutable {
-                        options.device_index = 0;
-                        ++options.attempt;
-                        return MakeNcclCommunicator(options, *store);
-                      }});
+  const Variant gpu{.name = "gpu float32", .device = device, .bounds = kFloat32Bounds, .yardstick = "cpu float32"};
+  variants.push_back(gpu);
+  Variant nccl = gpu;
+  nccl.name = "gpu float32, NCCL at W = 1";
+  nccl.communicator = [store = std::make_shared<MemoryStore>(), options = CommunicatorOptions{}]() mutable {
+    options.device_index = 0;
+    ++options.attempt;
+    return MakeNcclCommunicator(options, *store);
+  };
+  variants.push_back(nccl);
   variants.push_back({.name = "gpu TF32", .device = device, .tf32 = true});
-  variants.push_back({.name = "gpu bfloat16", .device = device, .bf16 = true, .bounds = kBfloat16Bounds});
+  variants.push_back(
+      {.name = "gpu bfloat16", .device = device, .bf16 = true, .bounds = kBfloat16Bounds, .yardstick = "cpu bfloat16"});
   return variants;
 }
 
@@ -216,7 +234,7 @@ absl::StatusOr<bool> Run(const Flags& flags) {
   for (const Variant& variant : VariantsOf(device, problem)) {
     const absl::StatusOr<Outcome> outcome = Compute(variant, problem);
     if (outcome.ok()) {
-      rows.push_back(Compare(variant, *outcome, reference));
+      rows.push_back(Compare(variant, Widened(variant.bounds, rows, variant.yardstick), *outcome, reference));
     } else {
       std::printf("%-28s %s\n", variant.name.c_str(), outcome.status().ToString().c_str());
       rows.push_back({{"name", variant.name}, {"error", outcome.status().ToString()}, {"ok", false}});
