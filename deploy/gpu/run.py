@@ -326,7 +326,8 @@ STEPS = {"environment": step_environment, "programs": step_programs, "numerics":
 
 def run_step(name, machine, options):
     start, data, wrong = time.monotonic(), {}, []
-    print(f"{name:12} …", end="", flush=True)
+    if sys.stdout.isatty():
+        print(f"{name:12} …\r", end="", flush=True)
     try:
         data, wrong = STEPS[name](machine, options)
     except StepFailed as failure:
@@ -334,7 +335,7 @@ def run_step(name, machine, options):
     except Exception:  # a step that breaks does not stop the following ones
         wrong = [traceback.format_exc(limit=3)]
     seconds = time.monotonic() - start
-    print(f"\r{name:12} {'left out' if 'left_out' in data else 'FAILED' if wrong else 'ok':8} {seconds:6.1f} s", flush=True)
+    print(f"{name:12} {'left out' if 'left_out' in data else 'FAILED' if wrong else 'ok':8} {seconds:6.1f} s", flush=True)
     for problem in wrong:
         print("    " + problem.replace("\n", "\n    "), flush=True)
     return {"ok": not wrong, "seconds": seconds, "problems": wrong, "data": data}
