@@ -28,6 +28,8 @@ def programs(data):
 def numerics(data):
     def cell(row, key):
         bound = row["bounds"].get(key, 0)
+        if not bound and not row[key]:
+            return "–"
         return f"{row[key]:.1e}" + (f" (≤ {bound:.0e})" if bound else "")
 
     lines = [f"Relative to float64 on the CPU: U-Net with {data['filters']} filters, patch {data['patch']}, {data['batch']} samples. "

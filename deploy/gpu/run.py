@@ -248,6 +248,8 @@ def weights(job, step):
 
 
 def step_job(machine, options):
+    if not machine.cpu and not machine.torch["gpu"]:
+        raise StepFailed("torch finds no GPU, so the job would wait for one")
     rows, wrong = [], []
     for micro_batch in (1, 2) if machine.cpu else (1, 4, 8):
         spec = job_spec(machine, f"micro-{micro_batch}", micro_batch=micro_batch)
