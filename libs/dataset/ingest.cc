@@ -17,9 +17,9 @@
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
+#include "libs/base/utf8.h"
 #include "libs/dataset/ingest_answer.h"
 #include "libs/dataset/ingest_summary.h"
-#include "libs/dataset/json_fields.h"
 #include "libs/dataset/layout.h"
 #include "libs/dataset/reader_process.h"
 
@@ -69,7 +69,7 @@ class Ingest {
     if (!options_.from.is_absolute()) {
       return absl::InvalidArgumentError(absl::StrCat("ingest: ", options_.from.string(), " is not an absolute path"));
     }
-    if (!CanBeJson(options_.from.string()) || !CanBeJson(options_.volumes.string())) {
+    if (!IsUtf8(options_.from.string()) || !IsUtf8(options_.volumes.string())) {
       return absl::InvalidArgumentError("ingest: a folder name is not UTF-8: rename it");
     }
     return absl::OkStatus();

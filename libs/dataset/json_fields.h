@@ -42,7 +42,4 @@ inline std::string CanonicalJson(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// Whether CanonicalJson keeps every byte.
-bool CanBeJson(const std::string& text);
-
 }  // namespace amaes

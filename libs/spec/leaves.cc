@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "libs/base/utf8.h"
 
 namespace amaes {
 namespace {
@@ -138,16 +139,6 @@ std::size_t Nesting(const std::string& text) {
     if ((c == '}' || c == ']') && depth > 0) --depth;
   }
   return deepest;
-}
-
-// nlohmann's serialiser is the UTF-8 check: it throws on anything else.
-bool IsUtf8(const std::string& text) {
-  try {
-    (void)nlohmann::json(text).dump();
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
 }
 
 absl::Status CheckText(const std::string& text) {

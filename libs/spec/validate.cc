@@ -85,8 +85,8 @@ void CheckBatch(const PretrainSpec& spec, Problems& out) {
 void CheckPrecision(const PretrainSpec& spec, Problems& out) {
   constexpr std::int64_t kSmallest = 64;
   if (spec.precision == "bf16" && spec.device != "gpu" && spec.patch < kSmallest) {
-    out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", kSmallest, ", not ", spec.patch,
-                                             ": take fp32, a larger patch, or device gpu")});
+    out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", kSmallest, ", not ",
+                                             spec.patch, ": take fp32, a larger patch, or device gpu")});
   }
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/log.h"
+#include "libs/base/utf8.h"
 #include "libs/worker_protocol/channel.h"
 
 namespace amaes {

@@ -3,44 +3,13 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/utf8.h"
 #include "proto/amaes/v1/worker.pb.h"
 
 namespace amaes {
 namespace {
 
-// Length of the UTF-8 sequence at `text[at]`, 0 if there is none (RFC 3629: no surrogates, nothing overlong).
-std::size_t SequenceLength(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned first = byte(at), second = byte(at + 1);
-  if (first < 0x80) return 1;
-  if (first < 0xC2 || first > 0xF4 || !follows(at + 1)) return 0;
-  if (first < 0xE0) return 2;
-  if (first == 0xE0 && second < 0xA0) return 0;
-  if (first == 0xED && second > 0x9F) return 0;
-  if (!follows(at + 2)) return 0;
-  if (first < 0xF0) return 3;
-  if (first == 0xF0 && second < 0x90) return 0;
-  if (first == 0xF4 && second > 0x8F) return 0;
-  return follows(at + 3) ? 4 : 0;
-}
-
-std::string Text(const std::string& text) {
-  if (IsUtf8(text)) return text;
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = SequenceLength(text, i);
-    if (length == 0) {
-      out.push_back('?');
-    } else {
-      out.append(text, i, length);
-    }
-    i += std::max<std::size_t>(length, 1);
-  }
-  return out;
-}
+std::string Text(const std::string& text) { return ReplaceInvalidUtf8(text, "?"); }
 
 void ToProto(const WorkerStart& in, v1::WorkerCommand& message) {
   v1::WorkerStart& out = *message.mutable_start();
@@ -229,13 +198,9 @@ absl::Status WithoutContent(absl::string_view what) {
 
 }  // namespace
 
-bool IsUtf8(const std::string& text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = SequenceLength(text, i);
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
+bool TakesPart(const std::string& phase) {
+  return phase == "train" || phase == "validate" || phase == "checkpoint" || phase == "scan" || phase == "read" ||
+         phase == "publish";
 }
 
 std::string EncodeCommand(const WorkerCommand& command) { return Encode<v1::WorkerCommand>(command); }

@@ -106,7 +106,8 @@ using WorkerReport =
     std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult, CheckpointCommitted,
                  CheckpointRejected, CheckpointDeleted, IngestCount, DatasetStaged, WorkerFinished, WorkerFailed>;
 
-bool IsUtf8(const std::string& text);
+// Whether a worker in this phase takes part: all ranks have met. Of training and of ingest.
+bool TakesPart(const std::string& phase);
 
 // Serialised protobuf, without the length. Bytes that are not UTF-8 become '?': a message of failure must arrive
 // whatever it quotes.

@@ -231,7 +231,7 @@ void Agent::HandleReport(const WorkerKey& key, const WorkerReport& report) {
   if (worker == workers_.end()) return;
   worker->second.last_words.Note(report);
   const auto* phase = std::get_if<WorkerPhase>(&report);
-  if (phase != nullptr && PhaseIsPastRendezvous(phase->phase)) worker->second.started = true;
+  if (phase != nullptr && TakesPart(phase->phase)) worker->second.started = true;
   v1::AgentMessage message;
   v1::WorkerReportEnvelope& envelope = *message.mutable_report();
   envelope.set_job(key.job);

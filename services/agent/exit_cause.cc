@@ -20,8 +20,4 @@ ExitCause ClassifyExit(const ExitStatus& status, const WorkerLastWords& words, b
   return {"FAILED", absl::StrCat("ended without a report (", status.ToString(), "); its log may say why"), true};
 }
 
-bool PhaseIsPastRendezvous(const std::string& phase) {
-  return phase == "train" || phase == "validate" || phase == "checkpoint" || phase == "read" || phase == "publish";
-}
-
 }  // namespace amaes

@@ -33,7 +33,4 @@ struct ExitCause {
 // `ended_by_agent`: this agent sent SIGTERM or SIGKILL.
 ExitCause ClassifyExit(const ExitStatus& status, const WorkerLastWords& words, bool ended_by_agent);
 
-// The phases that come after all ranks have met.
-bool PhaseIsPastRendezvous(const std::string& phase);
-
 }  // namespace amaes

@@ -61,7 +61,8 @@ absl::StatusOr<int> Coordinate(Context& context, const ServiceFlags& flags) {
   options.stop = &stop;
   options.handle_signals = false;
   const Interrupts::Scope on_signal(context.interrupts(), [&stop] { stop.Request(); });
-  return RunCoordinator(options);
+  AMAES_RETURN_IF_ERROR(RunCoordinator(options));
+  return kExitOk;
 }
 
 std::string FreshIncarnation() {

@@ -8,20 +8,20 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
+#include "services/cli/exit_codes.h"
 
 namespace amaes {
 namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 constexpr absl::Duration kQuick = absl::Seconds(10);
-constexpr absl::Duration kAgentStop = absl::Seconds(25);        // its own 15 s + 5 s, and a margin
+constexpr absl::Duration kAgentStop = absl::Seconds(25);  // its own 15 s + 5 s, and a margin
 constexpr absl::Duration kCoordinatorStop = absl::Seconds(10);
 
 void StopChild(Subprocess* process, absl::Duration grace) {
@@ -70,19 +70,20 @@ absl::Status Supervisor::Launch(Child& child, const std::vector<std::string>& ar
 absl::Status Supervisor::StartCoordinator() {
   // A restart serves at the addresses of the first start, also when those were chosen by the system.
   const bool again = running_.pid != 0;
-  std::vector<std::string> arguments = {"--home", options_.home.string(), "--listen", again ? running_.grpc : options_.listen,
-                                        "--http", again ? running_.http : options_.http};
+  std::vector<std::string> arguments = {"--home",   options_.home.string(),
+                                        "--listen", again ? running_.grpc : options_.listen,
+                                        "--http",   again ? running_.http : options_.http};
   if (options_.insecure) arguments.push_back("--insecure");
   AMAES_RETURN_IF_ERROR(Launch(coordinator_, arguments));
   const absl::Duration deadline = clock_.Monotonic() + kStartTimeout;
   while (true) {
     if (const auto ended = coordinator_.process->Wait(absl::Milliseconds(20)); ended.ok()) {
-      const std::string log = LastLines("coordinator");
-      const std::string message = absl::StrCat("the coordinator did not start (", ended->ToString(), ")\n", log);
-      return absl::StrContains(log, "FAILED_PRECONDITION") ? absl::FailedPreconditionError(message)
-                                                           : absl::UnavailableError(message);
+      const std::string message =
+          absl::StrCat("the coordinator did not start (", ended->ToString(), ")\n", LastLines("coordinator"));
+      return ended->exit_code == kExitConflict ? absl::FailedPreconditionError(message)
+                                               : absl::UnavailableError(message);
     }
-    const auto running = ReadRunningCoordinator(options_.home);
+    const auto running = ReadCoordinatorAddresses(options_.home);
     if (running.ok() && running->pid == coordinator_.process->pid()) {
       running_ = *running;
       return absl::OkStatus();
@@ -110,7 +111,8 @@ absl::Status Supervisor::Revive(Child& child) {
 }
 
 absl::Status Supervisor::Watch(absl::Duration timeout) {
-  pollfd ended[2] = {{coordinator_.process->exit_descriptor(), POLLIN, 0}, {agent_.process->exit_descriptor(), POLLIN, 0}};
+  pollfd ended[2] = {{coordinator_.process->exit_descriptor(), POLLIN, 0},
+                     {agent_.process->exit_descriptor(), POLLIN, 0}};
   poll(ended, 2, static_cast<int>(absl::ToInt64Milliseconds(timeout)));
   AMAES_RETURN_IF_ERROR(Revive(coordinator_));
   return Revive(agent_);
@@ -120,8 +122,8 @@ std::string Supervisor::LastLines(const std::string& name) const {
   const auto text = files::Read(options_.home / "run" / absl::StrCat(name, ".log"));
   if (!text.ok()) return "";
   const std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
-  return absl::StrJoin(lines.begin() + std::max<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(lines.size()) - 5), lines.end(),
-                       "\n");
+  return absl::StrJoin(lines.begin() + std::max<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(lines.size()) - 5),
+                       lines.end(), "\n");
 }
 
 }  // namespace amaes

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/base/subprocess.h"
-#include "services/cli/home.h"
+#include "services/coordinator/coordinator.h"
 
 namespace amaes {
 
@@ -39,7 +39,7 @@ class Supervisor {
   // The agent first (its workers write a checkpoint), then the coordinator.
   void Stop();
 
-  const RunningCoordinator& coordinator() const { return running_; }
+  const CoordinatorAddresses& coordinator() const { return running_; }
 
  private:
   struct Child {
@@ -59,7 +59,7 @@ class Supervisor {
   Clock& clock_;
   Child coordinator_{"coordinator", nullptr, {}, 0};
   Child agent_{"agent", nullptr, {}, 0};
-  RunningCoordinator running_;
+  CoordinatorAddresses running_;
 };
 
 }  // namespace amaes

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
 #include "libs/base/log.h"
+#include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/server.h"
@@ -111,8 +111,9 @@ class RunningCoordinator final : public Coordinator {
   }
 
   absl::Status WriteAddresses() {
-    const nlohmann::json json = {{"grpc", addresses_.grpc}, {"http", addresses_.http}, {"pid", getpid()}};
-    AMAES_RETURN_IF_ERROR(files::WriteAtomic(home_ / "run" / kPidFile, absl::StrCat(getpid(), "\n")));
+    addresses_.pid = getpid();
+    const nlohmann::json json = {{"grpc", addresses_.grpc}, {"http", addresses_.http}, {"pid", addresses_.pid}};
+    AMAES_RETURN_IF_ERROR(files::WriteAtomic(home_ / "run" / kPidFile, absl::StrCat(addresses_.pid, "\n")));
     AMAES_RETURN_IF_ERROR(files::WriteAtomic(home_ / "run" / kAddressFile, absl::StrCat(json.dump(), "\n")));
     announced_ = true;
     LogInfo("coordinator", "serving", {{"grpc", addresses_.grpc}, {"http", addresses_.http}});
@@ -151,16 +152,18 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   return coordinator;
 }
 
-int RunCoordinator(const CoordinatorOptions& given) {
+absl::Status RunCoordinator(const CoordinatorOptions& given) {
   StopToken own;
   CoordinatorOptions options = given;
   StopToken& stop = options.stop == nullptr ? own : *options.stop;
   if (options.handle_signals) StopOnSignals(&stop);
-  std::atomic<int> code = 0;
+  Mutex mutex;
+  absl::Status failure;
   options.engine.on_store_failure = [&](const absl::Status& status) {
     // Better to end than to go on without a store: whoever supervises this process starts it again.
     LogError("coordinator", "the store fails; ending", {{"error", status.message()}});
-    code = 1;
+    MutexLock lock(mutex);
+    failure.Update(status);
     stop.Request();
   };
   {
@@ -170,20 +173,27 @@ int RunCoordinator(const CoordinatorOptions& given) {
       stop.Wait();
       LogInfo("coordinator", "stopping");
     } else {
-      LogError("coordinator", "cannot start", {{"reason", coordinator.status().message()}});
-      code = 1;
+      MutexLock lock(mutex);
+      failure.Update(coordinator.status());
     }
   }
   if (options.handle_signals) StopOnSignals(nullptr);
-  return code;
+  MutexLock lock(mutex);
+  return failure;
 }
 
 absl::StatusOr<CoordinatorAddresses> ReadCoordinatorAddresses(const std::filesystem::path& home) {
-  AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(home / "run" / kAddressFile));
+  const std::filesystem::path path = home / "run" / kAddressFile;
+  AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(path));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object())
-    return absl::DataLossError(absl::StrCat((home / "run" / kAddressFile).string(), " is damaged"));
-  return CoordinatorAddresses{json.value("grpc", ""), json.value("http", "")};
+  const auto is = [&](const char* key, bool (nlohmann::json::*type)() const noexcept) {
+    return json.is_object() && json.contains(key) && (json[key].*type)();
+  };
+  if (!is("grpc", &nlohmann::json::is_string) || !is("http", &nlohmann::json::is_string) ||
+      !is("pid", &nlohmann::json::is_number_integer)) {
+    return absl::DataLossError(absl::StrCat(path.string(), " is damaged"));
+  }
+  return CoordinatorAddresses{json["grpc"].get<std::string>(), json["http"].get<std::string>(), json["pid"].get<int>()};
 }
 
 }  // namespace amaes

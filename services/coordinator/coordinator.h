@@ -16,6 +16,7 @@ namespace amaes {
 // What home/run/coordinator.json says: {"grpc": "127.0.0.1:7070", "http": "127.0.0.1:7071", "pid": 1234}.
 struct CoordinatorAddresses {
   std::string grpc, http;  // HOST:PORT with the ports that were chosen; http may be empty
+  int pid = 0;             // of the coordinator
 };
 
 struct CoordinatorOptions {
@@ -41,9 +42,8 @@ class Coordinator {
   virtual const CoordinatorAddresses& addresses() const = 0;
 };
 
-// Runs until asked to stop. The process's exit code: 0; 1 when it could not start or its store failed, with the reason on
-// stderr.
-int RunCoordinator(const CoordinatorOptions& options);
+// Runs until asked to stop.   - errors of Start; DataLoss, Unavailable, ResourceExhausted: its store failed.
+absl::Status RunCoordinator(const CoordinatorOptions& options);
 
 // What a running coordinator under `home` wrote.   - NotFound: none has started there.   - DataLoss.
 absl::StatusOr<CoordinatorAddresses> ReadCoordinatorAddresses(const std::filesystem::path& home);

@@ -12,12 +12,6 @@
 namespace amaes {
 namespace {
 
-// Of worker and ingest: phases that come after all ranks have met.
-bool TakesPart(const std::string& phase) {
-  return phase == "train" || phase == "validate" || phase == "checkpoint" || phase == "scan" || phase == "read" ||
-         phase == "publish";
-}
-
 CheckpointRecord NewCheckpoint(const LiveJob& job, const std::string& name, std::int64_t step, AttemptNumber attempt) {
   CheckpointRecord record;
   record.job = job.record.id;

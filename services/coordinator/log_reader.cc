@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/files.h"
+#include "libs/base/utf8.h"
 #include "libs/rpc/errors.h"
 
 namespace amaes {
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64 << 10;
 constexpr std::size_t kReadBytes = 256 << 10;
+constexpr char kReplacementCharacter[] = "\xEF\xBF\xBD";
 
 // What stands at `offset`, at most `size` bytes. A missing file is an empty one.
 absl::StatusOr<std::string> ReadAt(const std::filesystem::path& path, std::int64_t offset, std::size_t size) {
@@ -37,37 +39,7 @@ absl::StatusOr<std::string> ReadAt(const std::filesystem::path& path, std::int64
   return out;
 }
 
-// Bytes of the UTF-8 character at the front, 0 if there is none.
-std::size_t CharacterLength(absl::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto next = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  if (byte(0) < 0x80) return 1;
-  if (byte(0) >= 0xC2 && byte(0) <= 0xDF) return next(1) ? 2 : 0;
-  if ((byte(0) & 0xF0) == 0xE0) {
-    const bool overlong = byte(0) == 0xE0 && byte(1) < 0xA0;
-    const bool surrogate = byte(0) == 0xED && byte(1) >= 0xA0;
-    return next(1) && next(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (byte(0) >= 0xF0 && byte(0) <= 0xF4) {
-    const bool overlong = byte(0) == 0xF0 && byte(1) < 0x90;
-    const bool beyond = byte(0) == 0xF4 && byte(1) >= 0x90;
-    return next(1) && next(2) && next(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
-}
-
 }  // namespace
-
-std::string ReplaceInvalidUtf8(const std::string& text) {
-  std::string out;
-  absl::string_view rest = text;
-  while (!rest.empty()) {
-    const std::size_t length = CharacterLength(rest);
-    absl::StrAppend(&out, length == 0 ? "\xEF\xBF\xBD" : rest.substr(0, length));
-    rest.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
-}
 
 std::string CursorText(const LogCursor& cursor) {
   std::string text = absl::StrCat(cursor.attempt);
@@ -129,7 +101,7 @@ absl::StatusOr<bool> LogReader::Read(LogCursor& cursor, bool to_end, const LogSi
         }
         const std::size_t taken = length + (length == newline ? 1 : 0);
         offset += static_cast<std::int64_t>(taken);
-        if (!sink({cursor.attempt, rank, ReplaceInvalidUtf8(std::string(rest.substr(0, length)))}, cursor))
+        if (!sink({cursor.attempt, rank, ReplaceInvalidUtf8(rest.substr(0, length), kReplacementCharacter)}, cursor))
           return false;
         rest.remove_prefix(taken);
       }

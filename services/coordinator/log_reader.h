@@ -51,6 +51,4 @@ class LogReader {
   std::set<int> ranks_;
 };
 
-std::string ReplaceInvalidUtf8(const std::string& text);
-
 }  // namespace amaes

@@ -116,6 +116,13 @@ class ServiceTest(unittest.TestCase):
             coordinator.terminate()
             coordinator.wait(amaes.DEADLINE)
 
+    def test_a_second_service_in_the_same_home_is_refused(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            out = amaes.run(home, "up", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", expect=8)
+            self.assertIn("the coordinator did not start", out)
+            self.assertIn("ready", service.run("node", "ls"))
+
     def test_run_without_a_service_goes_on_in_its_folder(self):
         out = pathlib.Path(self.folder.name) / "single-run"
         spec = amaes.write_spec(self.folder.name)

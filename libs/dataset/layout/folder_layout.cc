@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
-#include "libs/dataset/json_fields.h"
+#include "libs/base/utf8.h"
 #include "libs/dataset/layout/scan_name.h"
 
 namespace amaes {
@@ -103,7 +103,7 @@ class Walk {
       const std::string extension = fs::path(name).extension().string();
       return Skip(relative, absl::StrCat("not a scan: ", extension.empty() ? "no file ending" : extension));
     }
-    if (!CanBeJson(relative.string())) return Skip(relative, "file name is not UTF-8: rename it");
+    if (!IsUtf8(relative.string())) return Skip(relative, "file name is not UTF-8: rename it");
     if (absl::StartsWith(parts.ending, ".img")) {
       return Skip(relative, HasHeader(parts.stem, siblings) ? "second half of a .hdr/.img pair"
                                                             : "not a scan: .img without its .hdr");

@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
     options.home = home;
     options.listen = "127.0.0.1:0";
     options.http = "";
-    return amaes::RunCoordinator(options);
+    return amaes::RunCoordinator(options).ok() ? 0 : 1;
   }
   testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();

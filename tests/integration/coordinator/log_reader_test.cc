@@ -113,17 +113,6 @@ TEST_F(LogReaderTest, LongLinesComeInPiecesAndNothingIsLost) {
   EXPECT_EQ(all, std::string(200'000, 'x') + "short");
 }
 
-TEST(ReplaceInvalidUtf8, KeepsTextAndReplacesTheRest) {
-  const std::string good = "a ä € 😀";
-  EXPECT_EQ(ReplaceInvalidUtf8(good), good);
-  EXPECT_EQ(ReplaceInvalidUtf8("a\xFF"
-                               "b"),
-            "a\xEF\xBF\xBD"
-            "b");
-  EXPECT_EQ(ReplaceInvalidUtf8("\xC3"), "\xEF\xBF\xBD");
-  EXPECT_EQ(ReplaceInvalidUtf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
-}
-
 TEST(Cursor, GarbageIsRefused) {
   for (const char* text : {"", "x", "0", "-1", "1.", "1.0", "1.0:", "1.0:-4", "1.-1:4", "1.0:4.", "1.0:4:5"}) {
     EXPECT_EQ(ReasonOf(ParseCursor(text).status()), "BAD_CURSOR") << text;

@@ -5,6 +5,7 @@
 #include "libs/base/files.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
+#include "services/coordinator/coordinator.h"
 
 namespace amaes {
 namespace {
@@ -41,10 +42,10 @@ TEST_F(HomeTest, TheCoordinatorOfTheHomeIsFoundUnlessAnotherIsNamed) {
 }
 
 TEST_F(HomeTest, ADamagedFileIsSaidToBeOne) {
-  EXPECT_THAT(ReadRunningCoordinator(dir_.path()), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadCoordinatorAddresses(dir_.path()), StatusIs(absl::StatusCode::kNotFound));
   for (const char* content : {"", "[]", "{\"grpc\": \"a\"}", "{\"grpc\": 1, \"http\": \"b\", \"pid\": 2}"}) {
     ASSERT_OK(files::WriteAtomic(dir_.path() / "run" / "coordinator.json", content));
-    EXPECT_THAT(ReadRunningCoordinator(dir_.path()), StatusIs(absl::StatusCode::kDataLoss)) << content;
+    EXPECT_THAT(ReadCoordinatorAddresses(dir_.path()), StatusIs(absl::StatusCode::kDataLoss)) << content;
   }
 }
 

@@ -102,17 +102,6 @@ TEST(MessagesTest, AFailureArrivesWhateverBytesItQuotes) {
   EXPECT_EQ(std::get<WorkerFailed>(back).message, "file ?? ??? caf\xc3\xa9 ?");
 }
 
-TEST(MessagesTest, Utf8IsJudgedAsRfc3629Says) {
-  for (const char* good :
-       {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(IsUtf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",
-                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"}) {
-    EXPECT_FALSE(IsUtf8(bad)) << bad;
-  }
-}
-
 TEST(HostileMessagesTest, EmptyIsRefusedByName) {
   EXPECT_THAT(DecodeCommand(""), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("worker command")));
   EXPECT_THAT(DecodeReport(""), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("worker report")));
