@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,19 +15,37 @@ namespace amaes {
 
 enum class Split { kTrain, kHeldOut };
 
+// A label map or mask on the grid of its volume, stored beside it.
+struct Companion {
+  std::string role;    // CompanionFile::role
+  std::string volume;  // name of the stored volume
+  std::int64_t stored_bytes = 0;
+  std::vector<std::uint32_t> chunk_checksums;
+  bool operator==(const Companion&) const = default;
+};
+
 // One volume. File names, folders and subject names stay here: logs, metrics and checkpoints carry keyed hashes.
 struct CatalogueEntry {
-  std::string volume;        // name of the stored volume: digest of (source voxels, contract), hex; file volumes/ab/abcd….b2nd
+  std::string
+      volume;  // name of the stored volume: digest of (source voxels, contract), hex; file volumes/ab/abcd….b2nd
   std::string voxel_digest;  // SHA-256 of the scaled, reoriented source voxels with their shape and spacing
   std::string subject, session, modality;
-  std::string source;        // path below the ingested folder
-  Shape3 shape{};            // stored
-  Shape3 source_shape{};     // of the file, reoriented
+  std::string source;  // as ScanFile::source; of a split 4D file with "#FRAME" behind it
+  std::string collection, case_id;
+  Shape3 shape{};         // stored
+  Shape3 source_shape{};  // of the file, reoriented
   std::array<double, 3> source_spacing{};
   double mean = 0, standard_deviation = 0;  // of the stored voxels
   double foreground_share = 0;              // voxels above the minimum
   std::int64_t nonfinite_voxels = 0;
-  int frames = 1;
+  int frames = 1;                                 // volumes in the file
+  std::int64_t frame = 0;                         // which of them this is
+  std::string datatype, orientation;              // of the file, e.g. "int16", "LPS"
+  double source_minimum = 0, source_maximum = 0;  // of the scaled voxels
+  std::map<std::string, std::string> info;        // ScanFile::info
+  std::vector<std::string> flags;                 // what is unusual, sorted: "4d", "nonfinite", "anisotropic", …
+  std::vector<Companion> companions;
+  std::string stamp;  // of the file (name, size, time) and the contract: an unchanged file is not read again
   Split split = Split::kTrain;
   std::int64_t stored_bytes = 0;
   std::vector<std::uint32_t> chunk_checksums;
@@ -36,7 +55,7 @@ struct CatalogueEntry {
 struct DatasetVersion {
   std::string name;
   std::int64_t version = 0;
-  std::string digest;               // over the contract and the sorted (voxel digest, subject, split)
+  std::string digest;  // over the contract and the sorted (voxel digest, subject, split)
   Contract contract;
   std::vector<CatalogueEntry> entries;  // sorted by (subject, session, modality, volume)
 
@@ -59,7 +78,8 @@ void FinishVersion(DatasetVersion& version, const DatasetVersion* previous);
 std::string VersionDigest(const DatasetVersion& version);
 
 // Writes the three files into an existing folder; version.json last.   - ResourceExhausted, Unavailable: I/O error.
-absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVersion& version, const IngestReport& report);
+absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVersion& version,
+                          const IngestReport& report);
 // - NotFound: no version there.   - DataLoss: damaged, or the digest does not fit, or a newer format (named).
 absl::StatusOr<DatasetVersion> ReadVersion(const std::filesystem::path& folder);
 absl::StatusOr<IngestReport> ReadReport(const std::filesystem::path& folder);

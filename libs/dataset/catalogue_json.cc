@@ -35,19 +35,55 @@ std::vector<IngestReport::Item> Items(const json& object, const char* name) {
 
 std::string SplitName(Split split) { return split == Split::kTrain ? "train" : "held-out"; }
 
+namespace {
+
+json CompanionsJson(const std::vector<Companion>& companions) {
+  json out = json::array();
+  for (const Companion& companion : companions) {
+    out.push_back({{"chunk_checksums", companion.chunk_checksums},
+                   {"role", companion.role},
+                   {"stored_bytes", companion.stored_bytes},
+                   {"volume", companion.volume}});
+  }
+  return out;
+}
+
+std::vector<Companion> Companions(const json& object) {
+  std::vector<Companion> out;
+  for (const json& item : Field<std::vector<json>>(object, "companions")) {
+    out.push_back({Field<std::string>(item, "role"), Field<std::string>(item, "volume"),
+                   Field<std::int64_t>(item, "stored_bytes"),
+                   Field<std::vector<std::uint32_t>>(item, "chunk_checksums")});
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string EntryJson(const CatalogueEntry& entry) {
-  return CanonicalJson({{"chunk_checksums", entry.chunk_checksums},
+  return CanonicalJson({{"case_id", entry.case_id},
+                        {"chunk_checksums", entry.chunk_checksums},
+                        {"collection", entry.collection},
+                        {"companions", CompanionsJson(entry.companions)},
+                        {"datatype", entry.datatype},
+                        {"flags", entry.flags},
                         {"foreground_share", entry.foreground_share},
+                        {"frame", entry.frame},
                         {"frames", entry.frames},
+                        {"info", entry.info},
                         {"mean", entry.mean},
                         {"modality", entry.modality},
                         {"nonfinite_voxels", entry.nonfinite_voxels},
+                        {"orientation", entry.orientation},
                         {"session", entry.session},
                         {"shape", entry.shape},
                         {"source", entry.source},
+                        {"source_maximum", entry.source_maximum},
+                        {"source_minimum", entry.source_minimum},
                         {"source_shape", entry.source_shape},
                         {"source_spacing", entry.source_spacing},
                         {"split", SplitName(entry.split)},
+                        {"stamp", entry.stamp},
                         {"standard_deviation", entry.standard_deviation},
                         {"stored_bytes", entry.stored_bytes},
                         {"subject", entry.subject},
@@ -64,6 +100,17 @@ absl::StatusOr<CatalogueEntry> ParseEntry(const std::string& line) {
     entry.session = Field<std::string>(object, "session");
     entry.modality = Field<std::string>(object, "modality");
     entry.source = Field<std::string>(object, "source");
+    entry.collection = Field<std::string>(object, "collection");
+    entry.case_id = Field<std::string>(object, "case_id");
+    entry.datatype = Field<std::string>(object, "datatype");
+    entry.orientation = Field<std::string>(object, "orientation");
+    entry.stamp = Field<std::string>(object, "stamp");
+    entry.flags = Field<std::vector<std::string>>(object, "flags");
+    entry.info = Field<std::map<std::string, std::string>>(object, "info");
+    entry.companions = Companions(object);
+    entry.frame = Field<std::int64_t>(object, "frame");
+    entry.source_minimum = Field<double>(object, "source_minimum");
+    entry.source_maximum = Field<double>(object, "source_maximum");
     entry.shape = Field<Shape3>(object, "shape");
     entry.source_shape = Field<Shape3>(object, "source_shape");
     entry.source_spacing = Field<std::array<double, 3>>(object, "source_spacing");

@@ -32,6 +32,9 @@ IngestReport Summarise(const ScanList& list, const std::vector<ReadAnswer>& answ
     entry.subject = file.subject;
     entry.session = file.session;
     entry.modality = file.modality;
+    entry.collection = file.collection;
+    entry.case_id = file.case_id;
+    entry.info = file.info;
     version.entries.push_back(std::move(entry));
     ++report.volumes;
   }

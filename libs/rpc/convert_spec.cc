@@ -46,6 +46,7 @@ void TakeRunning(const v1::PretrainSpec& in, PretrainSpec& out) {
   AMAES_TAKE(in.validation(), crops, out.validation.crops);
   AMAES_TAKE(in.loader(), threads, out.loader.threads);
   AMAES_TAKE(in.loader(), prefetch, out.loader.prefetch);
+  AMAES_TAKE(in.loader(), cache_mib, out.loader.cache_mib);
   TakeText(in.loader().on_damage(), out.loader.on_damage);
   AMAES_TAKE(in.restart(), max_restarts, out.restart.max_restarts);
   AMAES_TAKE(in.restart(), no_progress_limit, out.restart.no_progress_limit);
@@ -56,6 +57,9 @@ PretrainSpec ToPretrainSpec(const v1::PretrainSpec& in) {
   out.dataset.name = in.dataset().name();
   out.dataset.version = in.dataset().version();
   out.dataset.digest = in.dataset().digest();
+  out.dataset.filter = in.dataset().filter();
+  out.dataset.repeats = in.dataset().repeats();
+  out.dataset.selection = in.dataset().selection();
   TakeText(in.network().name(), out.network.name);
   out.network.filters = in.network().filters();
   AMAES_TAKE(in, patch, out.patch);
@@ -69,7 +73,13 @@ IngestSpec ToIngestSpec(const v1::IngestSpec& in) {
   out.dataset = in.dataset();
   out.from = in.from();
   TakeText(in.layout(), out.layout);
+  out.source = in.source();
   TakeText(in.contract(), out.contract);
+  TakeText(in.spacing(), out.spacing);
+  TakeText(in.frames(), out.frames);
+  TakeText(in.nonfinite(), out.nonfinite);
+  AMAES_TAKE(in, labels, out.labels);
+  AMAES_TAKE(in, workers, out.workers);
   out.reference_crop = in.reference_crop();
   AMAES_TAKE(in, processes, out.processes);
   AMAES_TAKE(in, memory_limit_mib, out.memory_limit_mib);
@@ -111,6 +121,7 @@ void PutRunning(const PretrainSpec& in, v1::PretrainSpec* out) {
   out->mutable_validation()->set_crops(in.validation.crops);
   out->mutable_loader()->set_threads(in.loader.threads);
   out->mutable_loader()->set_prefetch(in.loader.prefetch);
+  out->mutable_loader()->set_cache_mib(in.loader.cache_mib);
   out->mutable_loader()->set_on_damage(in.loader.on_damage);
   out->mutable_restart()->set_max_restarts(in.restart.max_restarts);
   out->mutable_restart()->set_no_progress_limit(in.restart.no_progress_limit);
@@ -120,6 +131,9 @@ void PutPretrain(const PretrainSpec& in, v1::PretrainSpec* out) {
   out->mutable_dataset()->set_name(in.dataset.name);
   out->mutable_dataset()->set_version(in.dataset.version);
   out->mutable_dataset()->set_digest(in.dataset.digest);
+  out->mutable_dataset()->set_filter(in.dataset.filter);
+  out->mutable_dataset()->set_repeats(in.dataset.repeats);
+  out->mutable_dataset()->set_selection(in.dataset.selection);
   out->mutable_network()->set_name(in.network.name);
   out->mutable_network()->set_filters(in.network.filters);
   out->set_patch(in.patch);
@@ -131,7 +145,13 @@ void PutIngest(const IngestSpec& in, v1::IngestSpec* out) {
   out->set_dataset(in.dataset);
   out->set_from(in.from);
   out->set_layout(in.layout);
+  out->set_source(in.source);
   out->set_contract(in.contract);
+  out->set_spacing(in.spacing);
+  out->set_frames(in.frames);
+  out->set_nonfinite(in.nonfinite);
+  out->set_labels(in.labels);
+  out->set_workers(in.workers);
   out->set_reference_crop(in.reference_crop);
   out->set_processes(in.processes);
   out->set_memory_limit_mib(in.memory_limit_mib);

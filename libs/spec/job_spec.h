@@ -16,6 +16,9 @@ struct PretrainSpec {
     std::string name;          // required
     std::int64_t version = 0;  // 0 = the newest at submit; resolved before the job is stored
     std::string digest;        // filled at submit
+    std::string filter;        // which training volumes, e.g. "modality=T1w|T2w"; empty = all
+    std::string repeats;       // how often a pass visits a volume, e.g. "collection=OASIS3:2"; empty = once
+    std::string selection;     // digest of the resolved list; filled at submit; empty when filter and repeats are
   } dataset;
   struct Network {
     std::string name = "unet_b";  // unet_b (32 filters), unet_xl (64), unet (any: `filters`)
@@ -59,6 +62,7 @@ struct PretrainSpec {
   struct Loader {
     std::int64_t threads = 1;        // per worker
     std::int64_t prefetch = 4;       // samples ready ahead per worker
+    std::int64_t cache_mib = 256;    // compressed chunks kept in memory, per worker
     std::string on_damage = "fail";  // fail | skip: what a damaged chunk does
   } loader;
   struct Restart {
@@ -70,9 +74,15 @@ struct PretrainSpec {
 struct IngestSpec {
   std::string dataset;             // name of the dataset to make a version of
   std::string from;                // absolute folder on the agent's node
-  std::string layout = "folder";   // folder
-  std::string contract = "amaes";  // amaes
+  std::string layout = "auto";     // how the scans lie there; auto = found out
+  std::string source;              // a public collection that the folder should be, e.g. brains-45k; empty = none
+  std::string contract = "amaes";  // amaes | zscore
+  std::string spacing = "1";       // millimetres ("1" or "1x1x2"), "median" of the scans, or "native"
   bool reference_crop = false;
+  std::string frames = "first";           // first | split | refuse: 4D files
+  std::string nonfinite = "repair";       // repair (0 instead) | quarantine: NaN and infinities
+  bool labels = true;                     // ingest label maps and masks with their volumes
+  std::int64_t workers = 1;               // slots that read at the same time
   std::int64_t processes = 0;             // files read at once; 0 = the slot's cores
   std::int64_t memory_limit_mib = 4096;   // per file
   std::int64_t time_limit_seconds = 300;  // per file
@@ -86,7 +96,7 @@ struct JobSpec {
   IngestSpec ingest;           // when kind = ingest
 
   // Slots the job needs at once.
-  std::int64_t slots() const { return kind == JobKind::kPretrain ? pretrain.workers : 1; }
+  std::int64_t slots() const { return kind == JobKind::kPretrain ? pretrain.workers : ingest.workers; }
 };
 
 }  // namespace amaes

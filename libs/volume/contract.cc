@@ -94,18 +94,19 @@ absl::Status Normalise(std::vector<float>& voxels, double clip_quantile) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Shape3> TargetShape(const Volume& volume, double spacing_mm) {
+absl::StatusOr<Shape3> TargetShape(const Volume& volume, const std::array<double, 3>& spacing_mm) {
   Shape3 target{};
   double voxels = 1;
   for (int a = 0; a < 3; ++a) {
-    const double size = std::nearbyint(volume.spacing[a] / spacing_mm * static_cast<double>(volume.shape[a]));
+    const double wanted = spacing_mm[a] > 0 ? spacing_mm[a] : volume.spacing[a];
+    const double size = std::nearbyint(volume.spacing[a] / wanted * static_cast<double>(volume.shape[a]));
     if (!(volume.spacing[a] > 0) || !std::isfinite(size)) {
       return absl::InvalidArgumentError(absl::StrCat("spacing ", volume.spacing[a], " mm along axis ", a));
     }
     voxels *= std::max(1.0, size);
     if (voxels > static_cast<double>(kMaxTargetVoxels)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("too large: more than ", kMaxTargetVoxels, " voxels at ", spacing_mm, " mm; check the spacing"));
+          absl::StrCat("too large: more than ", kMaxTargetVoxels, " voxels at ", wanted, " mm; check the spacing"));
     }
     target[a] = static_cast<std::int64_t>(std::max(1.0, size));
   }
@@ -120,8 +121,10 @@ absl::Status Check(const Contract& contract) {
     return absl::InvalidArgumentError(
         absl::StrCat("contract: version ", contract.version, " is not known here (newest: ", kNewestVersion, ")"));
   }
-  if (!std::isfinite(contract.spacing_mm) || contract.spacing_mm <= 0) {
-    return absl::InvalidArgumentError(absl::StrCat("contract: spacing_mm ", contract.spacing_mm, " is not positive"));
+  for (const double spacing : contract.spacing_mm) {
+    if (!std::isfinite(spacing) || spacing < 0) {
+      return absl::InvalidArgumentError(absl::StrCat("contract: spacing_mm ", spacing, " is negative or not finite"));
+    }
   }
   if (!(contract.clip_quantile > 0 && contract.clip_quantile <= 1)) {
     return absl::InvalidArgumentError(
@@ -164,7 +167,10 @@ absl::StatusOr<Contract> ParseContract(const std::string& json) {
   }
   contract.version = static_cast<int>(number);
   AMAES_RETURN_IF_ERROR(Check(contract));
-  if (!spacing.is_number()) return WrongField("spacing_mm", "a number");
+  const auto is_number = [](const nlohmann::json& item) { return item.is_number(); };
+  if (!spacing.is_array() || spacing.size() != 3 || !std::all_of(spacing.begin(), spacing.end(), is_number)) {
+    return WrongField("spacing_mm", "three numbers");
+  }
   if (!quantile.is_number()) return WrongField("clip_quantile", "a number");
   if (!crop.is_boolean()) return WrongField("reference_crop", "true or false");
   for (const auto& [key, unused] : value.items()) {
@@ -172,7 +178,7 @@ absl::StatusOr<Contract> ParseContract(const std::string& json) {
       return absl::InvalidArgumentError(absl::StrCat("contract: unknown field \"", key, "\""));
     }
   }
-  contract.spacing_mm = spacing.get<double>();
+  contract.spacing_mm = spacing.get<std::array<double, 3>>();
   contract.clip_quantile = quantile.get<double>();
   contract.reference_crop = crop.get<bool>();
   AMAES_RETURN_IF_ERROR(Check(contract));

@@ -2,6 +2,7 @@
 // checkpoint.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,7 +13,8 @@ namespace amaes {
 struct Contract {
   std::string name = "amaes";
   int version = 1;
-  double spacing_mm = 1.0;      // isotropic target spacing
+  // Target spacing along x, y, z; 0 = the scan's own along that axis.
+  std::array<double, 3> spacing_mm{1, 1, 1};
   double clip_quantile = 0.99;  // of the voxels that differ from the background (the minimum)
   bool reference_crop = false;  // the reference's off-by-one: one voxel beyond the last foreground index
 

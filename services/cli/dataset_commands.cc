@@ -22,7 +22,7 @@ namespace amaes {
 namespace {
 
 struct AddFlags {
-  std::string name, from, layout = "folder", contract = "amaes", request_id;
+  std::string name, from, layout = "auto", contract = "amaes", request_id;
   std::vector<std::string> assignments;
   bool reference_crop = false, wait = false;
 };
@@ -204,7 +204,7 @@ void AddDatasetCommands(CLI::App& app, Context& context) {
     auto flags = std::make_shared<AddFlags>();
     command->add_option("name", flags->name, "Name of the dataset")->required();
     command->add_option("--from", flags->from, "Folder with the scans (NIfTI-1/2, ANALYZE)")->required();
-    command->add_option("--layout", flags->layout, "How the scans lie there: folder")->capture_default_str();
+    command->add_option("--layout", flags->layout, "How the scans lie there: auto or folder")->capture_default_str();
     command->add_option("--contract", flags->contract, "Preprocessing: amaes")->capture_default_str();
     command->add_flag("--reference-crop", flags->reference_crop, "Crop as the reference does, one voxel too large");
     command->add_option("--set", flags->assignments, "A further field of the spec, e.g. memory_limit_mib=8192")

@@ -112,8 +112,12 @@ class Walk {
     const std::vector<std::string> folders(parent.begin(), parent.end());
     if (std::string rule = LabelRule(folders, parts.stem); !rule.empty()) return Skip(relative, std::move(rule));
     ScanName scan = ParseScanName(folders, parts.stem);
-    list_.files.push_back(
-        {relative.string(), std::move(scan.subject), std::move(scan.session), std::move(scan.modality)});
+    ScanFile file;
+    file.source = relative.string();
+    file.subject = std::move(scan.subject);
+    file.session = std::move(scan.session);
+    file.modality = std::move(scan.modality);
+    list_.files.push_back(std::move(file));
   }
 
   static bool HasHeader(const std::string& stem, const std::set<std::string>& siblings) {

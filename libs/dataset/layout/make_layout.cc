@@ -5,8 +5,8 @@
 namespace amaes {
 
 absl::StatusOr<std::unique_ptr<Layout>> MakeLayout(const std::string& name) {
-  if (name == "folder") return std::make_unique<FolderLayout>();
-  return absl::NotFoundError(absl::StrCat("no layout '", name, "'; known: folder"));
+  if (name == "folder" || name == "auto") return std::make_unique<FolderLayout>();
+  return absl::NotFoundError(absl::StrCat("no layout '", name, "'; known: auto, folder"));
 }
 
 }  // namespace amaes

@@ -37,6 +37,17 @@ CatalogueEntry Entry(int number, const std::string& subject) {
   entry.foreground_share = 1;
   entry.nonfinite_voxels = 3;
   entry.frames = 102;
+  entry.frame = 7;
+  entry.collection = "OASIS3";
+  entry.case_id = "case-7";
+  entry.datatype = "int16";
+  entry.orientation = "LPS";
+  entry.source_minimum = -1.5;
+  entry.source_maximum = 1e9;
+  entry.info = {{"scanner", "Skyra"}};
+  entry.flags = {"4d", "nonfinite"};
+  entry.companions = {{"label", Sha256Hex("label"), 12, {1, 2}}};
+  entry.stamp = "abc";
   entry.stored_bytes = std::int64_t{1} << 53;
   entry.chunk_checksums = {0, 4294967295u, 7};
   return entry;
@@ -64,7 +75,7 @@ TEST(Catalogue, LinesAreCanonicalAndReadBackExactly) {
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_THAT(line, HasSubstr("\"mean\":0.30000000000000004,"));
   EXPECT_THAT(line, HasSubstr("\"source_spacing\":[0.1,0.3333333333333333,1e-07]"));
-  EXPECT_EQ(line.rfind("{\"chunk_checksums\":[0,4294967295,7],", 0), 0u);
+  EXPECT_EQ(line.rfind("{\"case_id\":\"case-7\",\"chunk_checksums\":[0,4294967295,7],", 0), 0u);
   ASSERT_OK_AND_ASSIGN(const CatalogueEntry read, ParseEntry(line));
   EXPECT_EQ(read, entry);
   EXPECT_EQ(EntryJson(read), line);
@@ -101,7 +112,10 @@ TEST(Catalogue, DigestDependsOnContentNotOnOrder) {
            [](DatasetVersion& v) {
              v.entries[0].split = v.entries[0].split == Split::kTrain ? Split::kHeldOut : Split::kTrain;
            },
-           [](DatasetVersion& v) { v.contract.spacing_mm = 2; }, [](DatasetVersion& v) { v.entries.pop_back(); }}) {
+           [](DatasetVersion& v) {
+             v.contract.spacing_mm = {2, 2, 2};
+           },
+           [](DatasetVersion& v) { v.entries.pop_back(); }}) {
     DatasetVersion changed = version;
     change(changed);
     EXPECT_NE(VersionDigest(changed), version.digest);

@@ -15,7 +15,7 @@ JobSpec OddPretrain() {
   spec.name = "odd";
   spec.priority = 0;
   PretrainSpec& p = spec.pretrain;
-  p.dataset = {"brains", 3, "abc"};
+  p.dataset = {"brains", 3, "abc", "modality=T1w", "collection=A:2", "beef"};
   p.network = {"unet", 24};
   p.patch = 96;
   p.mask = {0.75, 8};
@@ -32,7 +32,7 @@ JobSpec OddPretrain() {
   p.seed = 18446744073709551615u;
   p.checkpoint = {11, 0};
   p.validation = {0, 1};
-  p.loader = {5, 6, "skip"};
+  p.loader = {5, 6, 99, "skip"};
   p.restart = {0, 1};
   return spec;
 }
@@ -42,7 +42,8 @@ JobSpec OddIngest() {
   spec.kind = JobKind::kIngest;
   spec.name = "odd-ingest";
   spec.priority = 100;
-  spec.ingest = {"brains", "/data/scans", "folder", "amaes", true, 3, 1, 2};
+  spec.ingest = {"brains", "/data/scans", "bids", "openmind", "zscore", "1x1x2", true,
+                 "split",  "quarantine",  false,  2,          3,        1,       2};
   return spec;
 }
 

@@ -21,18 +21,19 @@ TEST(SpecToJson, IsCanonical) {
   spec.pretrain.dataset.name = "brains";
   EXPECT_EQ(
       SpecToJson(spec),
-      R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":""},)"
+      R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
       R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
       R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
       R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
       R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
       R"("seed":1,"checkpoint":{"every_steps":500,"keep":3},"validation":{"every_steps":500,"crops":8},)"
-      R"("loader":{"threads":1,"prefetch":4,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
+      R"("loader":{"threads":1,"prefetch":4,"cache_mib":256,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
   JobSpec ingest;
   ingest.kind = JobKind::kIngest;
-  EXPECT_EQ(SpecToJson(ingest),
-            R"({"kind":"ingest","name":"","priority":50,"dataset":"","from":"","layout":"folder","contract":"amaes",)"
-            R"("reference_crop":false,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
+  EXPECT_EQ(
+      SpecToJson(ingest),
+      R"({"kind":"ingest","name":"","priority":50,"dataset":"","from":"","layout":"auto","source":"","contract":"amaes",)"
+      R"("spacing":"1","reference_crop":false,"frames":"first","nonfinite":"repair","labels":true,"workers":1,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
 }
 
 TEST(SpecToYaml, ReadsBackToTheSameSpec) {

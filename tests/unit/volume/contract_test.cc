@@ -16,9 +16,9 @@ using testing::HasSubstr;
 
 TEST(ContractJsonTest, IsCanonicalAndReadsBack) {
   EXPECT_EQ(ContractJson(Contract()),
-            R"({"clip_quantile":0.99,"name":"amaes","reference_crop":false,"spacing_mm":1.0,"version":1})");
+            R"({"clip_quantile":0.99,"name":"amaes","reference_crop":false,"spacing_mm":[1.0,1.0,1.0],"version":1})");
   Contract other;
-  other.spacing_mm = 0.7;
+  other.spacing_mm = {0.7, 0, 2};
   other.clip_quantile = 0.1 + 0.2;
   other.reference_crop = true;
   const auto parsed = ParseContract(ContractJson(other));
@@ -48,7 +48,7 @@ TEST(ContractJsonTest, RefusesWhatItDoesNotKnow) {
   refused(with("\"version\":1", "\"version\":1.5"), "not a whole number");
   refused(with("\"amaes\"", "\"zscore\""), "unknown name \"zscore\"");
   refused(with("\"amaes\"", "7"), "not a string");
-  refused(with("1.0", "0.0"), "spacing_mm");
+  refused(with("[1.0,", "["), "three numbers");
   refused(with("1.0", "-1"), "spacing_mm");
   refused(with("1.0", "\"1\""), "spacing_mm");
   refused(with("0.99", "0"), "clip_quantile");
@@ -99,7 +99,7 @@ TEST(ApplyContractTest, RoundsTheTargetShapeHalfToEven) {
   ASSERT_THAT(out, IsOk());
   EXPECT_EQ(out->shape, (Shape3{2, 4, 1})) << "2.5 to 2, 3.5 to 4, 0.2 to at least 1";
   Contract coarse;
-  coarse.spacing_mm = 0.5;
+  coarse.spacing_mm = {0.5, 0.5, 0.5};
   volume.spacing = {1, 1, 1};
   const auto fine = ApplyContract(volume, coarse);
   ASSERT_THAT(fine, IsOk());
@@ -114,7 +114,7 @@ TEST(ApplyContractTest, StaysInZeroToOneAndDoesNotDependOnThreads) {
   const Volume scan = MakePhantom(1, options).images[0];
   for (const double spacing : {1.7, 4.1}) {
     Contract contract;
-    contract.spacing_mm = spacing;
+    contract.spacing_mm = {spacing, spacing, spacing};
     const auto one = ApplyContract(scan, contract, 1);
     ASSERT_THAT(one, IsOk());
     const auto [low, high] = std::minmax_element(one->voxels.begin(), one->voxels.end());
