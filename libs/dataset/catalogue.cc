@@ -33,6 +33,8 @@ std::string VersionDigest(const DatasetVersion& version) {
   return sha.Finish();
 }
 
+std::string SubjectKey(const std::string& subject) { return Sha256Hex(absl::StrCat("amaes-subject/1\n", subject)); }
+
 void FinishVersion(DatasetVersion& version, const DatasetVersion* previous) {
   std::sort(version.entries.begin(), version.entries.end(), [](const CatalogueEntry& a, const CatalogueEntry& b) {
     return std::tie(a.subject, a.session, a.modality, a.volume) < std::tie(b.subject, b.session, b.modality, b.volume);

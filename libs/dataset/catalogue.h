@@ -52,12 +52,25 @@ struct CatalogueEntry {
   bool operator==(const CatalogueEntry&) const = default;
 };
 
+// What a later ingest must not bring back.
+struct Exclusion {
+  std::string kind;    // "voxels" | "subject"
+  std::string value;   // CatalogueEntry::voxel_digest, or SubjectKey of the subject
+  std::string reason;  // a user's words
+  std::string time;    // RFC 3339
+  bool operator==(const Exclusion&) const = default;
+};
+
+// A hash that stands for a subject where its name must not be.
+std::string SubjectKey(const std::string& subject);
+
 struct DatasetVersion {
   std::string name;
   std::int64_t version = 0;
   std::string digest;  // over the contract and the sorted (voxel digest, subject, split)
   Contract contract;
   std::vector<CatalogueEntry> entries;  // sorted by (subject, session, modality, volume)
+  std::vector<Exclusion> exclusions;    // of this version and all before it; not part of the digest
 
   std::vector<std::int64_t> Indices(Split split) const;  // ascending indices into entries
 };
@@ -71,6 +84,11 @@ struct IngestReport {
   };
   std::int64_t files = 0, volumes = 0;
   std::vector<Item> duplicates, quarantined, skipped;
+  std::int64_t unchanged = 0;         // of `files`: not read again, their stamp is that of the version before
+  std::int64_t carried = 0;           // volumes of the version before that this ingest did not meet; not in `files`
+  std::vector<Item> companions;       // label maps and masks that were not taken; their volumes were
+  std::vector<std::string> findings;  // differences between what is on disk and what the source should be
+  bool operator==(const IngestReport&) const = default;
 };
 
 // Sorts the entries, assigns splits to new subjects, fills the digest. `previous` keeps its subjects' splits.

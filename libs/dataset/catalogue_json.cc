@@ -131,10 +131,14 @@ absl::StatusOr<CatalogueEntry> ParseEntry(const std::string& line) {
 }
 
 std::string ReportJson(const IngestReport& report) {
-  return CanonicalJson({{"duplicates", ItemsJson(report.duplicates)},
+  return CanonicalJson({{"carried", report.carried},
+                        {"companions", ItemsJson(report.companions)},
+                        {"duplicates", ItemsJson(report.duplicates)},
                         {"files", report.files},
+                        {"findings", report.findings},
                         {"quarantined", ItemsJson(report.quarantined)},
                         {"skipped", ItemsJson(report.skipped)},
+                        {"unchanged", report.unchanged},
                         {"volumes", report.volumes}});
 }
 
@@ -146,6 +150,10 @@ absl::StatusOr<IngestReport> ParseReport(const std::string& text) {
     report.duplicates = Items(object, "duplicates");
     report.quarantined = Items(object, "quarantined");
     report.skipped = Items(object, "skipped");
+    report.unchanged = Field<std::int64_t>(object, "unchanged");
+    report.carried = Field<std::int64_t>(object, "carried");
+    report.companions = Items(object, "companions");
+    report.findings = Field<std::vector<std::string>>(object, "findings");
     return absl::OkStatus();
   }));
   return report;

@@ -27,10 +27,31 @@ struct Stated {
   std::string catalogue_sha256;
 };
 
+json ExclusionsJson(const std::vector<Exclusion>& exclusions) {
+  json out = json::array();
+  for (const Exclusion& e : exclusions) {
+    out.push_back({{"kind", e.kind}, {"reason", e.reason}, {"time", e.time}, {"value", e.value}});
+  }
+  return out;
+}
+
+std::vector<Exclusion> Exclusions(const json& object) {
+  std::vector<Exclusion> out;
+  for (const json& item : Field<std::vector<json>>(object, "exclusions")) {
+    out.push_back({Field<std::string>(item, "kind"), Field<std::string>(item, "value"),
+                   Field<std::string>(item, "reason"), Field<std::string>(item, "time")});
+    if (out.back().kind != "voxels" && out.back().kind != "subject") {
+      throw JsonFieldError{absl::StrCat("field 'kind' of an exclusion is '", out.back().kind, "'")};
+    }
+  }
+  return out;
+}
+
 std::string VersionJson(const DatasetVersion& version, const std::string& catalogue_sha256) {
   const json object = {{"catalogue_sha256", catalogue_sha256},
                        {"contract", json::parse(ContractJson(version.contract))},
                        {"digest", version.digest},
+                       {"exclusions", ExclusionsJson(version.exclusions)},
                        {"format", "amaes-dataset"},
                        {"format_version", kFormatVersion},
                        {"name", version.name},
@@ -54,6 +75,7 @@ absl::Status ParseVersion(const std::string& text, DatasetVersion& version, Stat
     const absl::StatusOr<Contract> contract = ParseContract(CanonicalJson(Field<json>(object, "contract")));
     if (!contract.ok()) return absl::DataLossError(absl::StrCat("field 'contract': ", contract.status().message()));
     version.contract = *contract;
+    version.exclusions = Exclusions(object);
     stated.volumes = Field<std::int64_t>(object, "volumes");
     stated.catalogue_sha256 = Field<std::string>(object, "catalogue_sha256");
     return absl::OkStatus();

@@ -61,12 +61,22 @@ DatasetVersion Version(int subjects) {
     version.entries.push_back(Entry(2 * i, absl::StrCat("sub-", i)));
     version.entries.push_back(Entry(2 * i + 1, absl::StrCat("sub-", i)));
   }
+  version.exclusions = {{"voxels", Sha256Hex("v"), "motion", "2026-01-02T03:04:05Z"},
+                        {"subject", SubjectKey("sub-x"), "consent withdrawn", "2026-01-02T03:04:05Z"}};
   FinishVersion(version, nullptr);
   return version;
 }
 
 IngestReport Report() {
-  return {9, 4, {{"b", "a"}}, {{"c", "RGB voxels"}}, {{"d", "hidden"}, {"e\xff", "not a scan"}}};
+  return {9,
+          4,
+          {{"b", "a"}},
+          {{"c", "RGB voxels"}},
+          {{"d", "hidden"}, {"e\xff", "not a scan"}},
+          2,
+          1,
+          {{"f", "no such file"}},
+          {"OASIS3: 2 of 3 sessions"}};
 }
 
 TEST(Catalogue, LinesAreCanonicalAndReadBackExactly) {
@@ -161,6 +171,7 @@ TEST_F(VersionFilesTest, ReadsWhatWasWritten) {
   EXPECT_EQ(read.digest, version_.digest);
   EXPECT_EQ(read.contract, version_.contract);
   EXPECT_EQ(read.entries, version_.entries);
+  EXPECT_EQ(read.exclusions, version_.exclusions);
   ASSERT_OK_AND_ASSIGN(const IngestReport report, ReadReport(folder_.path()));
   EXPECT_EQ(report.files, 9);
   EXPECT_EQ(report.volumes, 4);
@@ -168,6 +179,10 @@ TEST_F(VersionFilesTest, ReadsWhatWasWritten) {
   EXPECT_EQ(report.quarantined, Report().quarantined);
   ASSERT_THAT(report.skipped, SizeIs(2));
   EXPECT_EQ(report.skipped[1].source, "e\xef\xbf\xbd");
+  EXPECT_EQ(report.unchanged, 2);
+  EXPECT_EQ(report.carried, 1);
+  EXPECT_EQ(report.companions, Report().companions);
+  EXPECT_EQ(report.findings, Report().findings);
 }
 
 TEST_F(VersionFilesTest, SameVersionSameBytes) {
