@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
 #include "libs/volume/resample.h"
 #include "nlohmann/json.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kNewestVersion = 1;
 constexpr std::int64_t kMaxTargetVoxels = std::int64_t{1} << 29;
+constexpr double kGridToleranceMm = 1e-3;
 
 struct Box {
   Shape3 start{};
@@ -113,6 +115,32 @@ absl::StatusOr<Shape3> TargetShape(const Volume& volume, const std::array<double
   return target;
 }
 
+// Every corner of the companion's grid must lie on the volume's, whatever the affine's numbers are rounded to.
+absl::Status CheckGrid(const Volume& volume, const Volume& companion, std::size_t index) {
+  if (companion.shape != volume.shape) {
+    return absl::InvalidArgumentError(absl::StrCat("companion ", index, " has ", absl::StrJoin(companion.shape, " x "),
+                                                   " voxels, the volume ", absl::StrJoin(volume.shape, " x "),
+                                                   " (in RAS+); resample it to the volume's grid"));
+  }
+  double farthest = 0;
+  for (int corner = 0; corner < 8; ++corner) {
+    double square = 0;
+    for (int row = 0; row < 3; ++row) {
+      double off = companion.affine[row * 4 + 3] - volume.affine[row * 4 + 3];
+      for (int a = 0; a < 3; ++a) {
+        const double at = (corner >> a & 1) != 0 ? static_cast<double>(volume.shape[a] - 1) : 0.0;
+        off += (companion.affine[row * 4 + a] - volume.affine[row * 4 + a]) * at;
+      }
+      square += off * off;
+    }
+    if (!(std::sqrt(square) <= farthest)) farthest = std::sqrt(square);
+  }
+  if (farthest <= kGridToleranceMm) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("companion ", index,
+                                                 " does not lie on the volume's grid: its corners are up to ", farthest,
+                                                 " mm away; resample it, or correct its affine"));
+}
+
 absl::Status Check(const Contract& contract) {
   if (contract.name != "amaes") {
     return absl::InvalidArgumentError(absl::StrCat("contract: unknown name \"", contract.name, "\"; known: amaes"));
@@ -186,7 +214,16 @@ absl::StatusOr<Contract> ParseContract(const std::string& json) {
 }
 
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads) {
+  AMAES_ASSIGN_OR_RETURN(Prepared prepared, ApplyContractTogether(volume, {}, contract, threads));
+  return std::move(prepared.volume);
+}
+
+absl::StatusOr<Prepared> ApplyContractTogether(const Volume& volume, absl::Span<const Volume> companions,
+                                               const Contract& contract, int threads) {
   AMAES_RETURN_IF_ERROR(Check(contract));
+  for (std::size_t i = 0; i < companions.size(); ++i) {
+    AMAES_RETURN_IF_ERROR(CheckGrid(volume, companions[i], i));
+  }
   Box box = ForegroundBox(volume);
   if (box.size[0] == 0) return absl::InvalidArgumentError("no foreground: no voxel is above 0");
   if (contract.reference_crop) {
@@ -195,7 +232,15 @@ absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contr
   Volume crop = Crop(volume, box);
   AMAES_RETURN_IF_ERROR(Normalise(crop.voxels, contract.clip_quantile));
   AMAES_ASSIGN_OR_RETURN(const Shape3 target, TargetShape(crop, contract.spacing_mm));
-  return Resample(crop, target, threads);
+  Prepared out;
+  AMAES_ASSIGN_OR_RETURN(out.volume, Resample(crop, target, threads));
+  for (const Volume& companion : companions) {
+    AMAES_ASSIGN_OR_RETURN(Volume labels, ResampleNearest(Crop(companion, box), target));
+    labels.spacing = out.volume.spacing;
+    labels.affine = out.volume.affine;
+    out.companions.push_back(std::move(labels));
+  }
+  return out;
 }
 
 }  // namespace amaes

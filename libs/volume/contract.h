@@ -4,8 +4,10 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "libs/volume/volume.h"
 
 namespace amaes {
@@ -36,5 +38,17 @@ absl::StatusOr<Contract> ParseContract(const std::string& json);
 //   - InvalidArgument: no foreground, constant foreground, a spacing that is not positive or makes the result larger than
 //     2^29 voxels, or a contract that ParseContract would refuse; the message says which.
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads = 1);
+
+struct Prepared {
+  Volume volume;
+  std::vector<Volume> companions;  // on the volume's new grid, in the order given
+};
+
+// ApplyContract, with label maps or masks that lie on the volume's grid: they get the same crop box and the same shape,
+// and every voxel of theirs takes the value of the old voxel that its centre lies in, so that no new label appears.
+//   - InvalidArgument: as ApplyContract; "companion N …" (from 0): its shape differs, or a corner of its grid lies more
+//     than 0.001 mm from the volume's.
+absl::StatusOr<Prepared> ApplyContractTogether(const Volume& volume, absl::Span<const Volume> companions,
+                                               const Contract& contract, int threads = 1);
 
 }  // namespace amaes

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/status_macros.h"
 
 namespace amaes {
 namespace {
@@ -218,29 +219,36 @@ std::vector<float> ResampleAxis(const std::vector<float>& in, const AxisPlan& pl
   return out;
 }
 
-}  // namespace
-
-absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int threads) {
+// Spacing and affine of `volume` on a grid of `shape` that covers the same space; no voxels yet.
+absl::StatusOr<Volume> Regrid(const Volume& volume, const Shape3& shape) {
+  Volume out;
+  out.shape = shape;
+  out.spacing = volume.spacing;
+  out.affine = volume.affine;
   for (int a = 0; a < 3; ++a) {
     if (volume.shape[a] < 1 || shape[a] < 1) {
       return absl::InvalidArgumentError(
           absl::StrCat("cannot resample along axis ", a, ": from ", volume.shape[a], " to ", shape[a], " voxels"));
     }
+    const double factor = static_cast<double>(volume.shape[a]) / static_cast<double>(shape[a]);
+    out.spacing[a] *= factor;
+    for (int row = 0; row < 3; ++row) {
+      out.affine[row * 4 + 3] += volume.affine[row * 4 + a] * (0.5 * factor - 0.5);
+      out.affine[row * 4 + a] *= factor;
+    }
   }
-  Volume out;
-  out.shape = shape;
-  out.spacing = volume.spacing;
-  out.affine = volume.affine;
-  bool shrinks = false;
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int threads) {
+  AMAES_ASSIGN_OR_RETURN(Volume out, Regrid(volume, shape));
   std::array<double, 3> factor;
+  bool shrinks = false;
   for (int a = 0; a < 3; ++a) {
     factor[a] = static_cast<double>(volume.shape[a]) / static_cast<double>(shape[a]);
     shrinks = shrinks || factor[a] > 1;
-    out.spacing[a] *= factor[a];
-    for (int row = 0; row < 3; ++row) {
-      out.affine[row * 4 + 3] += volume.affine[row * 4 + a] * (0.5 * factor[a] - 0.5);
-      out.affine[row * 4 + a] *= factor[a];
-    }
   }
   // Axes commute; those that shrink most come first, so that the others have less to do.
   std::array<int, 3> order{0, 1, 2};
@@ -257,6 +265,26 @@ absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int t
   }
   const auto [low, high] = std::minmax_element(volume.voxels.begin(), volume.voxels.end());
   for (float& v : out.voxels) v = std::clamp(v, *low, *high);
+  return out;
+}
+
+absl::StatusOr<Volume> ResampleNearest(const Volume& volume, const Shape3& shape) {
+  AMAES_ASSIGN_OR_RETURN(Volume out, Regrid(volume, shape));
+  std::array<std::vector<std::int64_t>, 3> from;
+  for (int a = 0; a < 3; ++a) {
+    const double factor = static_cast<double>(volume.shape[a]) / static_cast<double>(shape[a]);
+    for (std::int64_t o = 0; o < shape[a]; ++o) {
+      const auto i = static_cast<std::int64_t>((static_cast<double>(o) + 0.5) * factor);
+      from[a].push_back(std::min(i, volume.shape[a] - 1));
+    }
+  }
+  out.voxels.reserve(static_cast<std::size_t>(VoxelCount(shape)));
+  for (const std::int64_t x : from[0]) {
+    for (const std::int64_t y : from[1]) {
+      const float* line = volume.voxels.data() + (x * volume.shape[1] + y) * volume.shape[2];
+      for (const std::int64_t z : from[2]) out.voxels.push_back(line[z]);
+    }
+  }
   return out;
 }
 

@@ -16,4 +16,11 @@ namespace amaes {
 //   - InvalidArgument: an empty volume or shape.
 absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int threads = 1);
 
+// For label maps: every output voxel takes the value of the input voxel that its centre lies in (of the upper one where
+// it lies between two). Chosen over a linear interpolation per label: that is what the reference does with labels, it
+// keeps structures that are thinner than a voxel of either grid about as often as they are there, its cost does not grow with
+// the number of labels, and soft labels (probabilities) survive.
+//   - InvalidArgument: as Resample.
+absl::StatusOr<Volume> ResampleNearest(const Volume& volume, const Shape3& shape);
+
 }  // namespace amaes

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "libs/base/testing/status_matchers.h"
 #include "libs/volume/phantom.h"
@@ -105,6 +106,82 @@ TEST(ApplyContractTest, RoundsTheTargetShapeHalfToEven) {
   ASSERT_THAT(fine, IsOk());
   EXPECT_EQ(fine->shape, (Shape3{4, 4, 4}));
   EXPECT_EQ(fine->spacing, (std::array<double, 3>{0.5, 0.5, 0.5}));
+}
+
+// Labels 3 and 9 on Block's grid; the crop holds both, 5 lies outside of it.
+Volume BlockLabels() {
+  Volume labels = Block();
+  for (float& v : labels.voxels) v = 3;
+  labels.at(2, 1, 2) = 9;
+  labels.at(0, 0, 0) = 5;
+  return labels;
+}
+
+TEST(ApplyContractTogetherTest, GivesCompanionsTheSameBoxAndGrid) {
+  Contract fine;
+  fine.spacing_mm = {0.4, 0.5, 0.7};
+  Volume mask = BlockLabels();
+  for (float& v : mask.voxels) v = v == 9 ? 1 : 0;
+  const std::vector<Volume> companions{BlockLabels(), mask};
+  const auto out = ApplyContractTogether(Block(), companions, fine);
+  ASSERT_THAT(out, IsOk());
+  const auto alone = ApplyContract(Block(), fine);
+  ASSERT_THAT(alone, IsOk());
+  EXPECT_EQ(out->volume.voxels, alone->voxels);
+  ASSERT_EQ(out->companions.size(), 2u);
+  for (const Volume& companion : out->companions) {
+    EXPECT_EQ(companion.shape, (Shape3{5, 4, 3}));
+    EXPECT_EQ(companion.affine, out->volume.affine);
+    EXPECT_EQ(companion.spacing, out->volume.spacing);
+  }
+  for (int x = 0; x < 5; ++x) {
+    for (int y = 0; y < 4; ++y) {
+      for (int z = 0; z < 3; ++z) {
+        // Old voxel 1 of each cropped axis begins at 2.5 of 5, 2 of 4, 1.5 of 3: the voxel in the middle is its own.
+        const bool nine = x >= 2 && y >= 2 && z >= 1;
+        EXPECT_EQ(out->companions[0].at(x, y, z), nine ? 9 : 3) << x << " " << y << " " << z;
+        EXPECT_EQ(out->companions[1].at(x, y, z), nine ? 1 : 0);
+      }
+    }
+  }
+}
+
+TEST(ApplyContractTogetherTest, NeverMakesALabelThatIsNotThere) {
+  PhantomOptions options;
+  options.shape = {40, 48, 40};
+  options.spacing_mm = 4;
+  const Phantom phantom = MakePhantom(2, options);
+  const std::set<float> before(phantom.labels.voxels.begin(), phantom.labels.voxels.end());
+  ASSERT_GT(before.size(), 3u);
+  for (const double spacing : {2.9, 5.3}) {
+    Contract contract;
+    contract.spacing_mm = {spacing, spacing, 0};
+    const auto out = ApplyContractTogether(phantom.images[0], {&phantom.labels, 1}, contract);
+    ASSERT_THAT(out, IsOk());
+    const std::vector<float>& labels = out->companions[0].voxels;
+    for (const float label : std::set<float>(labels.begin(), labels.end())) EXPECT_EQ(before.count(label), 1u) << label;
+  }
+}
+
+TEST(ApplyContractTogetherTest, RefusesACompanionOfAnotherGrid) {
+  const auto refused = [](const Volume& companion, const std::string& why) {
+    const std::vector<Volume> companions{BlockLabels(), companion};
+    EXPECT_THAT(ApplyContractTogether(Block(), companions, Contract()),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)));
+  };
+  Volume other = BlockLabels();
+  other.shape = {3, 4, 3};
+  refused(other, "companion 1 has 3 x 4 x 3 voxels, the volume 4 x 3 x 3");
+  other = BlockLabels();
+  other.affine[3] += 216;
+  refused(other, "companion 1 does not lie on the volume's grid: its corners are up to 216 mm");
+  other = BlockLabels();
+  other.affine[5] += 0.001;  // two voxels away from the origin: 0.002 mm
+  refused(other, "does not lie on");
+  other.affine[5] = 1.0004;
+  EXPECT_THAT(ApplyContractTogether(Block(), {&other, 1}, Contract()), IsOk()) << "rounding of an affine";
+  other.affine[5] = NAN;
+  refused(other, "does not lie on");
 }
 
 TEST(ApplyContractTest, StaysInZeroToOneAndDoesNotDependOnThreads) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "libs/base/rng.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/volume/nifti_header.h"
@@ -161,6 +162,94 @@ TEST_F(Nifti, ReadsTheFirstVolumeOfMany) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
   EXPECT_EQ(MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 2, 1, 3, 1}), 12)).frames, 6);
   EXPECT_EQ(MustRead(Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 1, 1}), 2)).frames, 1);
+}
+
+TEST_F(Nifti, ReadsAnyVolumeOfMany) {
+  const std::string four = Ramp(NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1, 3}), 6);
+  for (const auto& path :
+       {WriteFile(dir_.path() / "four.nii", four), WriteFile(dir_.path() / "f.nii.gz", GzipBytes(four))}) {
+    NiftiOptions options;
+    for (options.frame = 0; options.frame < 3; ++options.frame) {
+      const auto read = ReadNifti(path, options);
+      ASSERT_THAT(read, IsOk());
+      const auto first = static_cast<float>(2 * options.frame);
+      EXPECT_THAT(read->volume.voxels, ElementsAre(first, first + 1));
+      EXPECT_EQ(read->minimum, first);
+      EXPECT_EQ(read->maximum, first + 1);
+    }
+    for (const int frame : {-1, 3}) {
+      options.frame = frame;
+      EXPECT_THAT(ReadNifti(path, options), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no volume")));
+      EXPECT_THAT(InspectNifti(path, options), StatusIs(StatusCode::kInvalidArgument, HasSubstr("the file has 3")));
+    }
+  }
+  NiftiOptions second;
+  second.frame = 1;
+  EXPECT_THAT(ReadNifti(WriteFile(dir_.path() / "cut.nii.gz", GzipBytes(four.substr(0, 352 + 16))), second),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")))
+      << "the third must be there too";
+}
+
+TEST_F(Nifti, KnowsTheRangeOfTheFiniteVoxels) {
+  NiftiBytes file(NiftiBytes::kNifti1, false, {2, 2, 1});
+  file.Scale(2, 1).Append<float>(NAN).Append<float>(5).Append<float>(-INFINITY).Append<float>(7);
+  const NiftiVolume read = MustRead(file.str());
+  EXPECT_EQ(read.minimum, 11);
+  EXPECT_EQ(read.maximum, 15);
+  NiftiOptions labels;
+  labels.allow_constant = true;
+  const std::string ones = NiftiBytes(NiftiBytes::kNifti1, false, {2, 1, 1}).Append<float>(1).Append<float>(1).str();
+  const auto mask = ReadNifti(WriteFile(dir_.path() / "ones.nii", ones), labels);
+  ASSERT_THAT(mask, IsOk());
+  EXPECT_EQ(mask->minimum, 1);
+  EXPECT_EQ(mask->maximum, 1);
+}
+
+TEST_F(Nifti, InspectsAFileByItsFirstBytes) {
+  NiftiBytes header(NiftiBytes::kNifti1, true, {2, 3, 4, 5});
+  header.Datatype(4).Pixdim(1, 5).Pixdim(2, 6).Pixdim(3, 7).Sform(2, {0, -6, 0, 100, -5, 0, 0, 200, 0, 0, 7, 300});
+  for (int i = 0; i < 120; ++i) header.Append<std::int16_t>(static_cast<std::int16_t>(i));
+  for (const bool gzip : {false, true}) {
+    const std::string bytes = gzip ? GzipBytes(header.str()) : header.str();
+    const auto path = WriteFile(dir_.path() / "scan.nii", bytes);
+    const auto info = InspectNifti(path);
+    const auto read = ReadNifti(path);
+    ASSERT_THAT(info, IsOk());
+    ASSERT_THAT(read, IsOk());
+    EXPECT_EQ(info->shape, (Shape3{3, 2, 4}));
+    EXPECT_EQ(info->spacing, (std::array<double, 3>{6, 5, 7}));
+    EXPECT_EQ(info->affine, read->volume.affine);
+    EXPECT_EQ(info->orientation, "PLS");
+    EXPECT_EQ(info->frames, 5);
+    EXPECT_EQ(info->datatype, "int16");
+    EXPECT_EQ(info->compressed, gzip);
+    EXPECT_EQ(info->bytes, static_cast<std::int64_t>(bytes.size()));
+  }
+  // Nothing behind the first bytes is looked at: the stream ends there.
+  NiftiBytes large(NiftiBytes::kNifti1, false, {64, 64, 64});
+  RandomStream random(1, Purpose::kPhantom, 0);
+  for (int i = 0; i < 64 * 64 * 64; ++i) large.Append<float>(static_cast<float>(random.UniformInt(1 << 20)));
+  const std::string cut = GzipBytes(large.str()).substr(0, 4096);
+  EXPECT_THAT(InspectNifti(WriteFile(dir_.path() / "cut.nii.gz", cut)), IsOk());
+  EXPECT_THAT(Read(cut), StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+  EXPECT_THAT(InspectNifti(WriteFile(dir_.path() / "cut.nii", large.str().substr(0, 4096))),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+}
+
+TEST_F(Nifti, InspectsPairs) {
+  NiftiBytes header(NiftiBytes::kNifti1, true, {2, 3, 4});
+  header.Put<char>(345, 'i').Offset(0);
+  const std::string all = Ramp(header, 24);
+  WriteFile(dir_.path() / "a.hdr", all.substr(0, 348));
+  EXPECT_THAT(InspectNifti(dir_.path() / "a.hdr"), StatusIs(StatusCode::kNotFound));
+  WriteFile(dir_.path() / "a.img", all.substr(352));
+  for (const char* name : {"a.hdr", "a.img"}) {
+    const auto info = InspectNifti(dir_.path() / name);
+    ASSERT_THAT(info, IsOk());
+    EXPECT_EQ(info->bytes, 348 + 96);
+  }
+  WriteFile(dir_.path() / "a.img", all.substr(353));
+  EXPECT_THAT(InspectNifti(dir_.path() / "a.hdr"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
 }
 
 TEST_F(Nifti, ReadsPairsFromEitherHalf) {
