@@ -6,6 +6,7 @@
 #include "libs/spec/fields.h"
 #include "libs/spec/resolve.h"
 #include "libs/spec/spec_io.h"
+#include "libs/volume/spacing.h"
 
 namespace amaes {
 namespace {
@@ -114,6 +115,8 @@ void CheckIngest(const IngestSpec& spec, Problems& out) {
   } else if (spec.from.find('\0') != std::string::npos) {
     out.push_back({"from", "has a zero byte"});
   }
+  const absl::StatusOr<SpacingChoice> spacing = ParseSpacing(spec.spacing);
+  if (!spacing.ok()) out.push_back({"spacing", std::string(spacing.status().message())});
 }
 
 }  // namespace

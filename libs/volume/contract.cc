@@ -115,32 +115,6 @@ absl::StatusOr<Shape3> TargetShape(const Volume& volume, const std::array<double
   return target;
 }
 
-// Every corner of the companion's grid must lie on the volume's, whatever the affine's numbers are rounded to.
-absl::Status CheckGrid(const Volume& volume, const Volume& companion, std::size_t index) {
-  if (companion.shape != volume.shape) {
-    return absl::InvalidArgumentError(absl::StrCat("companion ", index, " has ", absl::StrJoin(companion.shape, " x "),
-                                                   " voxels, the volume ", absl::StrJoin(volume.shape, " x "),
-                                                   " (in RAS+); resample it to the volume's grid"));
-  }
-  double farthest = 0;
-  for (int corner = 0; corner < 8; ++corner) {
-    double square = 0;
-    for (int row = 0; row < 3; ++row) {
-      double off = companion.affine[row * 4 + 3] - volume.affine[row * 4 + 3];
-      for (int a = 0; a < 3; ++a) {
-        const double at = (corner >> a & 1) != 0 ? static_cast<double>(volume.shape[a] - 1) : 0.0;
-        off += (companion.affine[row * 4 + a] - volume.affine[row * 4 + a]) * at;
-      }
-      square += off * off;
-    }
-    if (!(std::sqrt(square) <= farthest)) farthest = std::sqrt(square);
-  }
-  if (farthest <= kGridToleranceMm) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("companion ", index,
-                                                 " does not lie on the volume's grid: its corners are up to ", farthest,
-                                                 " mm away; resample it, or correct its affine"));
-}
-
 absl::Status Check(const Contract& contract) {
   if (contract.name != "amaes") {
     return absl::InvalidArgumentError(absl::StrCat("contract: unknown name \"", contract.name, "\"; known: amaes"));
@@ -218,11 +192,37 @@ absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contr
   return std::move(prepared.volume);
 }
 
+// Every corner of the companion's grid must lie on the volume's, whatever the affine's numbers are rounded to.
+absl::Status CheckCompanion(const Volume& volume, const Volume& companion) {
+  if (companion.shape != volume.shape) {
+    return absl::InvalidArgumentError(absl::StrCat("has ", absl::StrJoin(companion.shape, " x "),
+                                                   " voxels, the volume ", absl::StrJoin(volume.shape, " x "),
+                                                   " (in RAS+); resample it to the volume's grid"));
+  }
+  double farthest = 0;
+  for (int corner = 0; corner < 8; ++corner) {
+    double square = 0;
+    for (int row = 0; row < 3; ++row) {
+      double off = companion.affine[row * 4 + 3] - volume.affine[row * 4 + 3];
+      for (int a = 0; a < 3; ++a) {
+        const double at = (corner >> a & 1) != 0 ? static_cast<double>(volume.shape[a] - 1) : 0.0;
+        off += (companion.affine[row * 4 + a] - volume.affine[row * 4 + a]) * at;
+      }
+      square += off * off;
+    }
+    if (!(std::sqrt(square) <= farthest)) farthest = std::sqrt(square);
+  }
+  if (farthest <= kGridToleranceMm) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("does not lie on the volume's grid: its corners are up to ", farthest,
+                                                 " mm away; resample it, or correct its affine"));
+}
+
 absl::StatusOr<Prepared> ApplyContractTogether(const Volume& volume, absl::Span<const Volume> companions,
                                                const Contract& contract, int threads) {
   AMAES_RETURN_IF_ERROR(Check(contract));
   for (std::size_t i = 0; i < companions.size(); ++i) {
-    AMAES_RETURN_IF_ERROR(CheckGrid(volume, companions[i], i));
+    const absl::Status fits = CheckCompanion(volume, companions[i]);
+    if (!fits.ok()) return absl::InvalidArgumentError(absl::StrCat("companion ", i, " ", fits.message()));
   }
   Box box = ForegroundBox(volume);
   if (box.size[0] == 0) return absl::InvalidArgumentError("no foreground: no voxel is above 0");

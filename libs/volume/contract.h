@@ -44,6 +44,11 @@ struct Prepared {
   std::vector<Volume> companions;  // on the volume's new grid, in the order given
 };
 
+// Whether a label map or mask lies on the volume's grid, both in RAS+.
+//   - InvalidArgument: its shape differs, or a corner of its grid lies more than 0.001 mm from the volume's; "has …",
+//     "does not lie …".
+absl::Status CheckCompanion(const Volume& volume, const Volume& companion);
+
 // ApplyContract, with label maps or masks that lie on the volume's grid: they get the same crop box and the same shape,
 // and every voxel of theirs takes the value of the old voxel that its centre lies in, so that no new label appears.
 //   - InvalidArgument: as ApplyContract; "companion N …" (from 0): its shape differs, or a corner of its grid lies more

@@ -153,8 +153,10 @@ TEST(ValidateSpec, HalfPrecisionOnTheCpuNeedsAPatchOf64) {
 TEST(ValidateSpec, Ingest) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.from = "data/x"; }, ValidIngest()),
               ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "zscore"; }, ValidIngest()),
-              ElementsAre(Problem("contract", "\"zscore\" is not amaes")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "tesla"; }, ValidIngest()),
+              ElementsAre(Problem("contract", "\"tesla\" is not amaes or zscore")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.spacing = "1x1"; }, ValidIngest()),
+              ElementsAre(Problem("spacing", "'1x1' is no spacing")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()),
               ElementsAre(Problem("memory_limit_mib", "from 64")));
   // The other kind's fields are not looked at.
