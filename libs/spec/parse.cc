@@ -4,9 +4,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/nearest.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/leaves.h"
-#include "libs/spec/nearest.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {

@@ -1,4 +1,4 @@
-#include "libs/spec/nearest.h"
+#include "libs/base/nearest.h"
 
 #include <algorithm>
 
