@@ -95,7 +95,7 @@ void AddPlaces(std::vector<Field>& out) {
       {"device", kPretrain, AMAES_AT(pretrain.device), "", kNone, {"auto", "cpu", "gpu"}, "kind of slot",
        {"accelerator"}},
       {"precision", kPretrain, AMAES_AT(pretrain.precision), "", kNone, {"fp32", "bf16"},
-       "bf16 = autocast; weights and optimiser stay fp32", {"dtype"}},
+       "fp32 = IEEE, no TF32; bf16 = autocast, weights and optimiser stay fp32", {"dtype"}},
       {"deterministic", kPretrain, AMAES_AT(pretrain.deterministic), "", kNone, {}, "the same bits on every run", {}},
       {"threads_per_worker", kPretrain, AMAES_AT(pretrain.threads_per_worker), "threads", {1, 1024}, {},
        "of a worker's tensor operations on the CPU", {"threads", "num_threads"}},

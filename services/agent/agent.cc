@@ -190,6 +190,7 @@ void Agent::HandleRegistered(const v1::Registered& registered) {
     }
     if (!keep) End(key, Ending::kKilled, "the coordinator has given its place to another attempt");
   }
+  link_->Resume();
   for (const auto& [sequence, message] : outbox_.kept()) link_->Send(message);
 }
 

@@ -37,9 +37,14 @@ class GrpcLink final : public CoordinatorLink {
 
   void Send(v1::AgentMessage message) override {
     MutexLock lock(mutex_);
-    if (!attached_) return;
+    if (!attached_ || !resumed_) return;
     queue_.push_back(std::move(message));
     changed_.NotifyAll();
+  }
+
+  void Resume() override {
+    MutexLock lock(mutex_);
+    resumed_ = attached_;
   }
 
  private:
@@ -72,6 +77,7 @@ class GrpcLink final : public CoordinatorLink {
         MutexLock lock(mutex_);
         queue_.clear();
         attached_ = true;
+        resumed_ = false;
       }
       std::thread writer([&] { WriteQueue(*stream, context); });
       v1::AgentCommand command;
@@ -115,6 +121,7 @@ class GrpcLink final : public CoordinatorLink {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool attached_ ABSL_GUARDED_BY(mutex_) = false;
+  bool resumed_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<v1::AgentMessage> queue_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -23,8 +23,11 @@ class CoordinatorLink {
   static std::unique_ptr<CoordinatorLink> Create(const std::string& address, Callbacks callbacks);
   virtual ~CoordinatorLink() = default;  // closes the stream in order and joins
 
-  // Never blocks. Dropped while there is no stream, and lost with a stream that breaks.
+  // Never blocks. Dropped while there is no stream and before Resume; lost with a stream that breaks.
   virtual void Send(v1::AgentMessage message) = 0;
+  // From now on Send goes to the stream there is. To be called on every new stream, before what was kept is sent again:
+  // anything sent earlier would overtake it.
+  virtual void Resume() = 0;
 };
 
 }  // namespace amaes

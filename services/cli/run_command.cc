@@ -40,9 +40,10 @@ absl::Status ProvideDataset(Context& context, const RunFlags& flags, const std::
         absl::StrCat("dataset '", name, "' is not in ", flags.dir, " yet: say where its scans lie with --data FOLDER"));
   }
   const std::string from = std::filesystem::absolute(flags.data).lexically_normal().string();
-  AMAES_ASSIGN_OR_RETURN(const v1::CreateJobResponse response,
-                         CreateJob(context, ParseSpec("", {"kind=ingest", absl::StrCat("dataset=", name), absl::StrCat("from=", from)}),
-                                   kIngestRequest, false));
+  AMAES_ASSIGN_OR_RETURN(
+      const v1::CreateJobResponse response,
+      CreateJob(context, ParseSpec("", {"kind=ingest", absl::StrCat("dataset=", name), absl::StrCat("from=", from)}),
+                kIngestRequest, false));
   AMAES_ASSIGN_OR_RETURN(const v1::Job job, WatchToEnd(context, response.job().id()));
   if (!context.json()) std::cout << RenderOutcome(job) << "\n";
   if (job.state() == v1::JOB_STATE_SUCCEEDED) return absl::OkStatus();
@@ -66,17 +67,26 @@ absl::StatusOr<int> RunJob(Context& context, const RunFlags& flags, const Parsed
 }
 
 // Enough slots for the job: GPUs where there are enough, else CPU slots.
-std::string SlotsFor(const JobSpec& spec) {
-  const std::size_t gpus = TakeInventory().gpus.size();
-  const bool gpu = spec.pretrain.device != "cpu" && gpus >= static_cast<std::size_t>(spec.pretrain.workers);
-  return gpu ? "auto" : absl::StrCat(spec.slots());
+//   - FailedPrecondition: the job wants GPUs that this machine has not: it would wait for ever.
+absl::StatusOr<std::string> SlotsFor(const JobSpec& spec) {
+  const auto gpus = static_cast<std::int64_t>(TakeInventory().gpus.size());
+  if (spec.pretrain.device != "cpu" && gpus >= spec.pretrain.workers) return "auto";
+  if (spec.pretrain.device == "gpu") {
+    return absl::FailedPreconditionError(absl::StrCat("the job wants ", spec.pretrain.workers,
+                                                      " GPUs, this machine has ", gpus,
+                                                      ": lower workers, or say device: cpu or auto"));
+  }
+  return absl::StrCat(spec.slots());
 }
 
 absl::StatusOr<int> Run(Context& context, const RunFlags& flags) {
   AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(flags.file, 1 << 20));
   const ParsedSpec parsed = ParseSpec(text, flags.assignments);
-  SupervisorOptions options{.home = std::filesystem::absolute(flags.dir).lexically_normal(), .listen = "127.0.0.1:0",
-                            .http = "127.0.0.1:0", .slots = SlotsFor(parsed.spec)};
+  AMAES_ASSIGN_OR_RETURN(const std::string slots, SlotsFor(parsed.spec));
+  SupervisorOptions options{.home = std::filesystem::absolute(flags.dir).lexically_normal(),
+                            .listen = "127.0.0.1:0",
+                            .http = "127.0.0.1:0",
+                            .slots = slots};
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Supervisor> supervisor, Supervisor::Start(options, SystemClock()));
   context.coordinator_flag = supervisor->coordinator().grpc;
   if (!context.json()) std::cout << "status page http://" << supervisor->coordinator().http << "/\n" << std::flush;
@@ -99,10 +109,13 @@ absl::StatusOr<int> Run(Context& context, const RunFlags& flags) {
 }  // namespace
 
 void AddRunCommand(CLI::App& app, Context& context) {
-  CLI::App* command = AddCommand(app, "run", "Runs one job without a service; the same command again goes on where it was",
-                                 "amaes run -f job.yaml --data /data/scans --dir out");
+  CLI::App* command =
+      AddCommand(app, "run", "Runs one job without a service; the same command again goes on where it was",
+                 "amaes run -f job.yaml --data /data/scans --dir out");
   auto flags = std::make_shared<RunFlags>();
-  command->add_option("-f,--file", flags->file, "Spec of a pretraining job, YAML or JSON")->required()->check(CLI::ExistingFile);
+  command->add_option("-f,--file", flags->file, "Spec of a pretraining job, YAML or JSON")
+      ->required()
+      ->check(CLI::ExistingFile);
   command->add_option("--dir", flags->dir, "Folder that keeps everything: volumes, checkpoints, logs")->required();
   command->add_option("--data", flags->data, "Scans to make the spec's dataset of, when it is not in --dir yet")
       ->check(CLI::ExistingDirectory);

@@ -1,4 +1,5 @@
 // What workers say.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -141,6 +142,8 @@ absl::Status Engine::Apply(LiveJob& job, int rank, const WorkerReport& report) {
   } else if (const auto* finished = std::get_if<WorkerFinished>(&report)) {
     job.progress.ranks[rank].finished = true;
     job.progress.ranks[rank].complete = finished->complete;
+    // The last progress report may have been lost with a connection.
+    job.progress.training.step = std::max(job.progress.training.step, finished->step);
     job.dirty = true;
   } else if (const auto* failed = std::get_if<WorkerFailed>(&report)) {
     FailRank(job, rank, failed->reason, failed->message, failed->retryable, true, false);

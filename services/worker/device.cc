@@ -29,8 +29,8 @@ absl::Status OpenTorchCuda() {
   }
   const std::filesystem::path library = std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
   if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("GPU: LibTorch's CUDA part does not load: ", dlerror(), "; run ./dev setup --gpu, or use device: cpu"));
+    return absl::FailedPreconditionError(absl::StrCat("GPU: LibTorch's CUDA part does not load: ", dlerror(),
+                                                      "; run ./dev setup --gpu, or use device: cpu"));
   }
   return absl::OkStatus();
 }
@@ -55,6 +55,7 @@ absl::StatusOr<c10::Device> OpenGpu(const PretrainSpec& spec, int device_index) 
                                                       " and computes 3D convolutions wrongly; run ./dev setup --gpu"));
   }
   at::globalContext().setBenchmarkCuDNN(!spec.deterministic);
+  at::globalContext().setAllowTF32CuDNN(false);  // LibTorch's default is on: fp32 means fp32
   LogInfo("worker", "GPU ready", {{"index", device_index}, {"cudnn", cudnn}});
   return device;
 }

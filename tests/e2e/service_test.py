@@ -130,12 +130,17 @@ class ServiceTest(unittest.TestCase):
         self.assertIn("SUCCEEDED", amaes.run(out, *arguments))
         self.assertIn("going on", amaes.run(out, *arguments))
 
+    def test_run_refuses_a_job_that_needs_more_gpus_than_there_are(self):
+        spec = amaes.write_spec(self.folder.name, device="gpu", workers=1000, global_batch=1000)
+        out = amaes.run(self.folder.name, "run", "-f", spec, "--dir", pathlib.Path(self.folder.name) / "no-gpus", expect=8)
+        self.assertIn("1000 GPUs, this machine has", out)
+
     def test_the_service_links_no_libtorch_and_the_worker_no_grpc(self):
-        for program, forbidden in (("amaes", ("torch", "c10")), ("amaes-worker", ("grpc",))):
+        for program, forbidden in (("amaes", ("libtorch", "libc10")), ("amaes-worker", ("libgrpc",))):
             linked = subprocess.run(["ldd", amaes.BUILD / "bin" / program], capture_output=True, text=True, check=True).stdout
             self.assertIn("libc.so", linked)
             for name in forbidden:
-                self.assertNotIn(name, linked.lower(), program)
+                self.assertNotIn(name, linked, program)  # whole names: an address may hold the letters c10
 
     def daemon(self, home, name, *arguments, **environment):
         with open(home / "run" / f"{name}.log", "a") as log:

@@ -46,6 +46,7 @@ TEST_F(ServerTest, TheWholeLifeOfAJob) {
   }
   agent.WaitForAcknowledgement(last);
   EXPECT_EQ(Get(id)->state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(Get(id)->training().step(), 100) << "no progress report came";
   EXPECT_THAT(EventKinds(id), ::testing::ElementsAre("CREATED", "PLACED", "RUNNING", "SUCCEEDED"));
 }
 

@@ -104,7 +104,8 @@ TEST_F(EngineTest, ReasonsOfRefusals) {
   request.parsed.spec.pretrain.dataset.version = 9;
   EXPECT_EQ(ReasonOf(engine_->CreateJob(request).status()), "DATASET_NOT_FOUND");
   AddDataset("empty", 1, "d", 0);
-  request.parsed.spec.pretrain.dataset = {"empty", 0, ""};
+  request.parsed.spec.pretrain.dataset = {};
+  request.parsed.spec.pretrain.dataset.name = "empty";
   EXPECT_EQ(ReasonOf(engine_->CreateJob(request).status()), "DATASET_EMPTY");
   EXPECT_EQ(ReasonOf(engine_->CreateJob(Pretrain(1, "")).status()), "BAD_REQUEST_ID");
   EXPECT_EQ(ReasonOf(engine_->CreateJob(Pretrain(1, std::string(65, 'x'))).status()), "BAD_REQUEST_ID");

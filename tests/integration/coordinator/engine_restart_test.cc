@@ -165,7 +165,7 @@ TEST_F(EngineTest, TheLastNumbersOfAnEndedJobAreKept) {
   Restart();
   const JobView job = Job(id);
   EXPECT_EQ(job.record.state, JobState::kSucceeded);
-  EXPECT_EQ(job.progress.training.step, 99);
+  EXPECT_EQ(job.progress.training.step, 100);
   EXPECT_EQ(job.progress.training.loss_masked, 0.125);
   ASSERT_THAT(job.progress.validations, SizeIs(1));
   EXPECT_EQ(job.progress.validations[0].masked_r2, 0.25);
