@@ -93,7 +93,8 @@ bool FindStored(const std::filesystem::path& volumes, CatalogueEntry& entry) {
 Ending Store(const ReadRequest& request, const Volume& volume, CatalogueEntry& entry) {
   const std::filesystem::path path = VolumePath(request.volumes, entry.volume);
   if (absl::Status status = files::MakeFolders(path.parent_path()); !status.ok()) return {Outcome::kStore, status};
-  absl::StatusOr<std::vector<std::uint32_t>> checksums = WriteStoredVolume(path, volume);
+  absl::StatusOr<std::vector<std::uint32_t>> checksums =
+      WriteStoredVolume(path, volume, StoredResolution(request.contract));
   if (absl::IsInvalidArgument(checksums.status())) return {Outcome::kRefused, checksums.status()};
   if (absl::IsInternal(checksums.status())) return {Outcome::kFailed, checksums.status()};
   if (!checksums.ok()) return {Outcome::kStore, checksums.status()};

@@ -187,6 +187,8 @@ absl::StatusOr<Contract> ParseContract(const std::string& json) {
   return contract;
 }
 
+double StoredResolution(const Contract& contract) { return contract.name == "zscore" ? 1.0 / 1024 : 1.0 / 4095; }
+
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads) {
   AMAES_ASSIGN_OR_RETURN(Prepared prepared, ApplyContractTogether(volume, {}, contract, threads));
   return std::move(prepared.volume);

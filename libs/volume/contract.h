@@ -39,6 +39,10 @@ absl::StatusOr<Contract> ParseContract(const std::string& json);
 //     2^29 voxels, or a contract that ParseContract would refuse; the message says which.
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads = 1);
 
+// The step to store a volume of this contract with: a quantum far below the scans' own noise, which would otherwise be
+// most of what is stored (docs/adr/0014-stored-steps.md). `amaes`: 1/4095 of its [0,1]; `zscore`: 1/1024 standard deviation.
+double StoredResolution(const Contract& contract);
+
 struct Prepared {
   Volume volume;
   std::vector<Volume> companions;  // on the volume's new grid, in the order given

@@ -1,7 +1,6 @@
-// A preprocessed volume on disk: one .b2nd file (blosc2 NDim, uint16, bitshuffle + zstd, chunks about 64^3, blocks
+// A preprocessed volume on disk: one .b2nd file (blosc2 NDim, uint16, bitshuffle + LZ4, chunks about 64^3, blocks
 // about 16^3) with scale and offset in its metadata (the layout: stored_volume_frame.h). value = stored * scale +
-// offset, worked out in double and rounded to float32. Whole numbers that span at most 65535 (labels) are kept exactly,
-// everything else to half of (maximum - minimum) / 65535. python-blosc2 and what rests on it can open the file.
+// offset, worked out in double and rounded to float32. python-blosc2 and what rests on it can open the file.
 //
 // blosc2 keeps no checksums. WriteStoredVolume returns the CRC-32C of every chunk's compressed bytes; the catalogue
 // keeps them, and a reader that was given them checks each chunk the first time it touches it. Header, index and
@@ -20,10 +19,13 @@
 namespace amaes {
 
 // Writes atomically (temporary file, flush, rename). Returns the chunk checksums, in chunk order (row-major over the
-// grid). The same volume gives the same bytes. Stores affine and spacing too.
+// grid). The same volume gives the same bytes. Stores affine and spacing too. Whole numbers that span at most 65535
+// (labels) are kept exactly; everything else to half a step, which is `resolution` (in units of the voxels), or
+// (maximum - minimum) / 65535 where that is coarser.
 //   - InvalidArgument: an empty volume, or a voxel, spacing or affine that is not finite.
 //   - ResourceExhausted, PermissionDenied, Unavailable: I/O error.
-absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume);
+absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume,
+                                                            double resolution = 0);
 
 // Thread-safe: several threads may read from one object.
 class StoredVolume {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kChunkSide = 64;
 constexpr std::int64_t kBlockSide = 16;
-constexpr int kCompressionLevel = 5;
+constexpr int kCompressionLevel = 1;  // of LZ4
 constexpr double kMaxStored = 65535;
 
 struct Range {
@@ -48,8 +48,7 @@ absl::StatusOr<Range> FindRange(const Volume& volume) {
   return range;
 }
 
-// Labels and other whole numbers are kept exactly; everything else is spread over all 65536 steps.
-StoredMeta PlanMeta(const Volume& volume, const Range& range) {
+StoredMeta PlanMeta(const Volume& volume, const Range& range, double resolution) {
   StoredMeta meta;
   meta.shape = volume.shape;
   for (int a = 0; a < 3; ++a) {
@@ -58,7 +57,7 @@ StoredMeta PlanMeta(const Volume& volume, const Range& range) {
   }
   const double extent = static_cast<double>(range.high) - range.low;
   const bool exact = extent == 0 || (range.whole_numbers && extent <= kMaxStored);
-  meta.scale = exact ? 1.0 : extent / kMaxStored;
+  meta.scale = exact ? 1.0 : std::max(extent / kMaxStored, resolution);
   meta.offset = range.low;
   meta.spacing = volume.spacing;
   meta.affine = volume.affine;
@@ -81,7 +80,7 @@ absl::Status BloscError(absl::string_view what, int code) {
 // The whole file in memory, not yet sealed.
 absl::StatusOr<std::string> Compress(const std::vector<std::uint16_t>& stored, const StoredMeta& meta) {
   blosc2_cparams cparams = BLOSC2_CPARAMS_DEFAULTS;
-  cparams.compcode = BLOSC_ZSTD;
+  cparams.compcode = BLOSC_LZ4;
   cparams.clevel = kCompressionLevel;
   cparams.typesize = sizeof(std::uint16_t);
   cparams.nthreads = 1;
@@ -121,10 +120,11 @@ absl::StatusOr<std::string> Compress(const std::vector<std::uint16_t>& stored, c
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume) {
+absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume,
+                                                             double resolution) {
   AMAES_ASSIGN_OR_RETURN(const Range range, FindRange(volume));
   InitBlosc2();
-  const StoredMeta meta = PlanMeta(volume, range);
+  const StoredMeta meta = PlanMeta(volume, range, resolution);
   AMAES_ASSIGN_OR_RETURN(std::string file, Compress(Quantise(volume, meta), meta));
   AMAES_RETURN_IF_ERROR(SealFrame(file));
   const auto read = [&](std::int64_t position, std::int64_t size, char* out) {

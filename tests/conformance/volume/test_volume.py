@@ -68,4 +68,4 @@ def test_stored_volume_is_laid_out_as_documented(dump):
     assert array.schunk.cparams.codec == blosc2.Codec.ZSTD
     assert blosc2.Filter.BITSHUFFLE in array.schunk.cparams.filters
     plain = dump("contract", data_folder() / "train" / "mni152_T1w_2mm.nii.gz", name="plain")
-    assert numpy.abs(plain.voxels - ours.voxels).max() <= 0.5 / 65535 + 1e-7
+    assert numpy.abs(plain.voxels - ours.voxels).max() <= 0.5 / 4095 + 1e-7

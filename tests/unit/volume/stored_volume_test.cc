@@ -67,6 +67,31 @@ std::vector<float> Cut(const Volume& volume, const Shape3& start, const Shape3& 
   return out;
 }
 
+TEST_F(Stored, AStepThatIsWantedCoarserMakesSmallerFiles) {
+  const Volume volume = Scan({40, 40, 40}, 0, 1);
+  const auto fine = WriteStoredVolume(dir_.path() / "fine.b2nd", volume);
+  const auto coarse = WriteStoredVolume(path(), volume, 1.0 / 4095);
+  ASSERT_THAT(coarse, IsOk());
+  EXPECT_LT(std::filesystem::file_size(path()) * 5, std::filesystem::file_size(dir_.path() / "fine.b2nd") * 4);
+  const auto stored = StoredVolume::Open(path(), *coarse);
+  ASSERT_THAT(stored, IsOk());
+  const std::vector<float> read = Box(**stored, {0, 0, 0}, volume.shape);
+  float largest = 0;
+  for (std::size_t i = 0; i < read.size(); ++i) largest = std::max(largest, std::abs(read[i] - volume.voxels[i]));
+  EXPECT_LE(largest, 0.5 / 4095 + 1e-6);
+  EXPECT_GT(largest, 0.4 / 4095) << "the coarser step is not used";
+}
+
+TEST_F(Stored, AStepThatSixteenBitsCannotHoldIsMadeCoarser) {
+  const Volume volume = Scan({20, 20, 20}, -500, 500);
+  const auto checksums = WriteStoredVolume(path(), volume, 1.0 / 4095);
+  ASSERT_THAT(checksums, IsOk());
+  const auto stored = StoredVolume::Open(path(), *checksums);
+  ASSERT_THAT(stored, IsOk());
+  const std::vector<float> read = Box(**stored, {0, 0, 0}, volume.shape);
+  for (std::size_t i = 0; i < read.size(); ++i) ASSERT_NEAR(read[i], volume.voxels[i], 0.5 * 1000 / 65535 + 1e-4);
+}
+
 TEST_F(Stored, KeepsValuesToHalfAStep) {
   for (const Shape3& shape :
        {Shape3{1, 1, 2}, Shape3{5, 1, 70}, Shape3{16, 16, 16}, Shape3{64, 64, 64}, Shape3{70, 65, 131}}) {
