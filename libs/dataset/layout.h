@@ -32,7 +32,9 @@ struct ScanFile {
   std::string source;
   std::string subject, session, modality;
   std::filesystem::path path;  // what to open, absolute; empty = the ingested folder / source
-  std::string member;          // name inside `path` when that is a zip archive
+  std::string member;          // name inside `path` when that is a zip archive (archive.h)
+  bool dicom = false;          // `path` is a folder of DICOM files, `member` the series to convert (dicom_convert.h)
+  bool preprocessed = false;   // .npy or .b2nd that a contract made already: stored as it is
   std::int64_t frame = -1;     // which volume of a 4D file; -1 = as the ingest's policy says
   std::string collection;      // part of a source ("OASIS3"), "" = none
   std::string case_id;         // channels of one case share it (nnU-Net raw, MSD), "" = none
@@ -43,25 +45,49 @@ struct ScanFile {
   std::map<std::string, std::string> info;
 };
 
+enum class CountBasis { kKnown, kDerived, kUnknown };
+
+// One collection of a source on disk against what is known of it.
+struct CollectionFinding {
+  std::string collection;
+  std::string folder;          // below the ingested folder; "" = there is none
+  std::int64_t found = 0;      // scans listed
+  std::int64_t expected = -1;  // -1 = not known
+  CountBasis basis = CountBasis::kUnknown;
+  std::string difference;  // in words, "" = as expected
+};
+
 struct ScanList {
   std::string layout;           // by which layout it was read
   std::vector<ScanFile> files;  // sorted by source
   // Files that are no scans by rule, with the rule: "not a scan: .json", "second half of a .hdr/.img pair", "label: …".
   std::vector<std::pair<std::string, std::string>> skipped;
+  std::vector<CollectionFinding> findings;  // of a source (source/source.h), else empty
+};
+
+// How sure a layout is that a folder, or a list given in its place, is its own.
+struct Recognition {
+  int certainty = 0;   // 0 = not mine … 100 = holds a file that only this layout has
+  std::string reason;  // in words
 };
 
 class Layout {
  public:
   virtual ~Layout() = default;
-  // Lists; opens no scan.   - NotFound: no such folder.   - InvalidArgument: nothing there that this layout can read.
+  // Looks at names, and at small texts at most. Never fails: what cannot be looked at is not recognised.
+  virtual Recognition Recognise(const std::filesystem::path& folder) = 0;
+  // Lists; opens no scan. Every file below the folder is in `files` (also as a companion or as a part of a series) or in
+  // `skipped`; so is every file that a list names and that is not there. `folder` may be a list itself (nnssl, msd, csv).
+  //   - NotFound: no such folder.   - InvalidArgument: nothing there that this layout can read, or a list with errors:
+  //     says where and what.
   virtual absl::StatusOr<ScanList> Scan(const std::filesystem::path& folder) = 0;
 };
 
-// "folder": every .nii, .nii.gz, .hdr/.img below the folder. Subject: a path part or file-name part "sub-X", else the
-// file name up to the first modality word or visit word, else the whole stem; session: "ses-X", "visit…", "study…"; modality:
-// first known word in the name (T1w, T2w, FLAIR, PDw, DWI, ADC, SWI, BOLD, …), else "unknown". Documented in folder_layout.cc.
-// "auto": whichever layout recognises the folder, "folder" if none does.
-//   - NotFound: unknown name; lists the known ones.
+// By name; docs/datasets.md describes each. "auto": the layout that is surest of the folder, "folder" if none is;
+// ScanList.layout says which.   - NotFound: unknown name; lists the known ones.
 absl::StatusOr<std::unique_ptr<Layout>> MakeLayout(const std::string& name);
+
+// What every layout thinks of a folder, the surest first.
+std::vector<std::pair<std::string, Recognition>> RecogniseLayouts(const std::filesystem::path& folder);
 
 }  // namespace amaes

@@ -6,6 +6,7 @@ namespace amaes {
 
 class FolderLayout final : public Layout {
  public:
+  Recognition Recognise(const std::filesystem::path& folder) override;
   absl::StatusOr<ScanList> Scan(const std::filesystem::path& folder) override;
 };
 

@@ -18,15 +18,16 @@ using Names = std::pair<absl::string_view, absl::string_view>;
 
 // Lower-case word of a file name → modality.
 constexpr std::array kModalities = {
-    Names{"t1w", "T1w"},     Names{"t1", "T1w"},         Names{"mprage", "T1w"},      Names{"rage", "T1w"},
-    Names{"spgr", "T1w"},    Names{"t1gd", "T1w-Gd"},    Names{"t1wgd", "T1w-Gd"},    Names{"t1c", "T1w-Gd"},
-    Names{"t1ce", "T1w-Gd"}, Names{"gado", "T1w-Gd"},    Names{"gd", "T1w-Gd"},       Names{"t2w", "T2w"},
-    Names{"t2", "T2w"},      Names{"flair", "FLAIR"},    Names{"t2flair", "FLAIR"},   Names{"pdw", "PDw"},
-    Names{"pd", "PDw"},      Names{"dp", "PDw"},         Names{"dwi", "DWI"},         Names{"dti", "DWI"},
-    Names{"b0", "DWI"},      Names{"adc", "ADC"},        Names{"fa", "FA"},           Names{"swi", "SWI"},
-    Names{"gre", "T2starw"}, Names{"t2star", "T2starw"}, Names{"t2starw", "T2starw"}, Names{"bold", "BOLD"},
-    Names{"epi", "BOLD"},    Names{"fmri", "BOLD"},      Names{"asl", "ASL"},         Names{"tof", "MRA"},
-    Names{"mra", "MRA"},     Names{"angio", "MRA"},      Names{"ct", "CT"},           Names{"pet", "PET"},
+    Names{"t1w", "T1w"},     Names{"t1", "T1w"},      Names{"mprage", "T1w"},     Names{"rage", "T1w"},
+    Names{"spgr", "T1w"},    Names{"t1gd", "T1w-Gd"}, Names{"t1wgd", "T1w-Gd"},   Names{"t1c", "T1w-Gd"},
+    Names{"t1ce", "T1w-Gd"}, Names{"gado", "T1w-Gd"}, Names{"gd", "T1w-Gd"},      Names{"t2w", "T2w"},
+    Names{"t2", "T2w"},      Names{"flair", "FLAIR"}, Names{"t2flair", "FLAIR"},  Names{"tirm", "FLAIR"},
+    Names{"pdw", "PDw"},     Names{"pd", "PDw"},      Names{"dp", "PDw"},         Names{"dwi", "DWI"},
+    Names{"dti", "DWI"},     Names{"b0", "DWI"},      Names{"adc", "ADC"},        Names{"fa", "FA"},
+    Names{"swi", "SWI"},     Names{"gre", "T2starw"}, Names{"t2star", "T2starw"}, Names{"t2starw", "T2starw"},
+    Names{"bold", "BOLD"},   Names{"epi", "BOLD"},    Names{"fmri", "BOLD"},      Names{"asl", "ASL"},
+    Names{"tof", "MRA"},     Names{"mra", "MRA"},     Names{"angio", "MRA"},      Names{"ct", "CT"},
+    Names{"pet", "PET"},
 };
 
 constexpr std::array<absl::string_view, 4> kAmbiguousWords = {"pd", "dp", "fa", "ct"};
@@ -200,6 +201,8 @@ ScanName ParseScanName(const std::vector<std::string>& folders, const std::strin
   if (name.modality.empty()) name.modality = "unknown";
   return name;
 }
+
+std::string ModalityOf(const std::string& text) { return Modality(Words(text)); }
 
 std::string LabelRule(const std::vector<std::string>& folders, const std::string& stem) {
   if (!folders.empty() && absl::StartsWith(folders.back(), "labels")) {

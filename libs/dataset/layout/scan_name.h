@@ -16,4 +16,7 @@ ScanName ParseScanName(const std::vector<std::string>& folders, const std::strin
 // The rule by which the file is a label and no scan ("label by its name: mask"), or "".
 std::string LabelRule(const std::vector<std::string>& folders, const std::string& stem);
 
+// The modality that a text names ("t2_flair", "T1 Gd", "FLAIR"), or "".
+std::string ModalityOf(const std::string& text);
+
 }  // namespace amaes

@@ -144,7 +144,7 @@ TEST_F(FolderLayoutTest, RefusesAFolderWithoutScans) {
 }
 
 TEST(MakeLayout, UnknownNameListsTheKnownOnes) {
-  EXPECT_THAT(MakeLayout("folders"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("known: auto, folder")));
+  EXPECT_THAT(MakeLayout("folders"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("known: auto, bids, fomo")));
 }
 
 }  // namespace
