@@ -23,6 +23,7 @@ struct CompanionFile {
 struct ScanDemands {
   std::int64_t min_voxels_per_axis = 0;
   bool nonnegative = false;  // no voxel below 0 in the file
+  bool only_3d = false;      // the file holds one volume
   bool operator==(const ScanDemands&) const = default;
 };
 

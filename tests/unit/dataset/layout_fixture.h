@@ -6,6 +6,7 @@
 #include <zip.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <string>
@@ -26,8 +27,9 @@ class LayoutTest : public ::testing::Test {
   std::filesystem::path root() const { return folder_.path(); }
 
   void Write(const std::string& path, const std::string& content = "") {
-    ASSERT_OK(files::MakeFolders((root() / path).parent_path()));
-    ASSERT_OK(files::WriteAtomic(root() / path, content));
+    std::filesystem::create_directories((root() / path).parent_path());
+    std::ofstream(root() / path, std::ios::binary) << content;
+    ASSERT_EQ(std::filesystem::file_size(root() / path), content.size());
   }
   void Write(std::initializer_list<const char*> paths) {
     for (const char* path : paths) Write(path);

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "libs/dataset/source/source.h"
+
+namespace amaes {
+
+class Brains45kSource final : public Source {
+ public:
+  absl::StatusOr<ScanList> Scan(const std::filesystem::path& folder) override;
+};
+
+}  // namespace amaes
