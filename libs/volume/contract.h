@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "libs/volume/volume.h"
@@ -13,30 +14,37 @@
 namespace amaes {
 
 struct Contract {
-  std::string name = "amaes";
+  std::string name = "amaes";  // or "zscore"
   int version = 1;
-  // Target spacing along x, y, z; 0 = the scan's own along that axis.
+  // Target spacing along x, y, z; 0 = the scan's own along that axis. (A median over a dataset is worked out before.)
   std::array<double, 3> spacing_mm{1, 1, 1};
+  // Of `amaes` only; `zscore` keeps these defaults.
   double clip_quantile = 0.99;  // of the voxels that differ from the background (the minimum)
   bool reference_crop = false;  // the reference's off-by-one: one voxel beyond the last foreground index
 
   bool operator==(const Contract&) const = default;
 };
 
-// Canonical single-line JSON with every field; part of every digest that depends on the contract.
+// - InvalidArgument: an unknown name or version, a spacing that is negative or not finite, a quantile not in (0, 1], a
+//   field that the named contract does not have.
+absl::Status CheckContract(const Contract& contract);
+
+// Canonical single-line JSON with every field that the named contract has; part of every digest that depends on it.
 std::string ContractJson(const Contract& contract);
-// - InvalidArgument: not JSON, a missing or unknown field, an unknown name or a newer version.
+// - InvalidArgument: not JSON, a missing field, one that the named contract does not have, or as CheckContract.
 absl::StatusOr<Contract> ParseContract(const std::string& json);
 
-// The `amaes` contract on a RAS+ volume (AMAES, arXiv 2408.00640, preprocessing as run by the reference's engine):
-//   1. crop to the bounding box of voxels > 0;
-//   2. background = minimum; foreground = voxels that differ from it; clip above the 0.99 quantile of the foreground
-//      (linear interpolation); z-score and min-max to [0,1], which together are the min-max of the clipped volume;
-//   3. target shape = round-half-even(size * spacing / spacing_mm); cubic B-spline resampling with mirrored borders,
-//      Gaussian anti-aliasing (sigma = max(0, (factor - 1) / 2)) when any axis shrinks; clipped to the input's range.
+// What the contracts do to a RAS+ volume:
+//   1. crop to the bounding box of voxels > 0 (`amaes`) or != 0 (`zscore`);
+//   2. `amaes` (arXiv 2408.00640, as run by the reference's engine): background = minimum; foreground = voxels that differ
+//      from it; clip above the 0.99 quantile of the foreground (linear interpolation); z-score and min-max to [0,1],
+//      which together are the min-max of the clipped volume.
+//      `zscore` (nnU-Net 2.x without its optional mask): mean 0, standard deviation 1, over all voxels of the crop;
+//   3. target shape = round-half-even(size * spacing / spacing_mm); if it differs, Resample or ResampleAsNnunet
+//      (libs/volume/resample.h).
 // Uses up to `threads` threads; the result does not depend on how many.
 //   - InvalidArgument: no foreground, constant foreground, a spacing that is not positive or makes the result larger than
-//     2^29 voxels, or a contract that ParseContract would refuse; the message says which.
+//     2^29 voxels, or as CheckContract; the message says which.
 absl::StatusOr<Volume> ApplyContract(const Volume& volume, const Contract& contract, int threads = 1);
 
 // The step to store a volume of this contract with: a quantum far below the scans' own noise, which would otherwise be

@@ -13,6 +13,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/volume/nifti_file.h"
 #include "libs/volume/nifti_header.h"
+#include "libs/volume/statistics.h"
 
 namespace amaes {
 namespace {
@@ -25,11 +26,11 @@ constexpr char kNoImg[] = "not a NIfTI file: a header whose voxels lie in an .im
 
 absl::Status Refuse(absl::string_view defect) { return absl::InvalidArgumentError(defect); }
 
-template <typename T>
-T FromBytes(const unsigned char* p, bool swapped) {
+template <typename T, bool kSwapped>
+T FromBytes(const unsigned char* p) {
   unsigned char bytes[sizeof(T)];
   std::memcpy(bytes, p, sizeof(T));
-  if (swapped) std::reverse(bytes, bytes + sizeof(T));
+  if (kSwapped) std::reverse(bytes, bytes + sizeof(T));
   T value;
   std::memcpy(&value, bytes, sizeof(T));
   return value;
@@ -54,12 +55,27 @@ double FromBinary128(const unsigned char* p, bool swapped) {
   return sign * std::ldexp(1.0 + std::ldexp(static_cast<double>(fraction), -52), exponent - 16383);
 }
 
+template <typename T, bool kSwapped>
+void DecodeRun(const unsigned char* raw, std::size_t count, const NiftiHeader& h, float* out) {
+  const double slope = h.slope, intercept = h.intercept;
+  if (slope == 1 && intercept == 0) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const T value = FromBytes<T, kSwapped>(raw + i * sizeof(T));
+      // 64-bit numbers go through double, as those that are scaled do.
+      if constexpr (sizeof(T) < 8) out[i] = static_cast<float>(value);
+      if constexpr (sizeof(T) == 8) out[i] = static_cast<float>(static_cast<double>(value));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto value = static_cast<double>(FromBytes<T, kSwapped>(raw + i * sizeof(T)));
+    out[i] = static_cast<float>(value * slope + intercept);
+  }
+}
+
 template <typename T>
 void Decode(const unsigned char* raw, std::size_t count, const NiftiHeader& h, float* out) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const double value = static_cast<double>(FromBytes<T>(raw + i * sizeof(T), h.swapped));
-    out[i] = static_cast<float>(value * h.slope + h.intercept);
-  }
+  h.swapped ? DecodeRun<T, true>(raw, count, h, out) : DecodeRun<T, false>(raw, count, h, out);
 }
 
 void DecodeVoxels(const unsigned char* raw, std::size_t count, const NiftiHeader& h, float* out) {
@@ -121,36 +137,56 @@ Placement Place(const NiftiHeader& h, const AxisOrder& order) {
   return p;
 }
 
-absl::Status ReadFrame(NiftiFile& file, const NiftiHeader& h, Placement& p) {
-  constexpr std::int64_t kBatch = 1 << 16;
-  const std::int64_t count = VoxelCount(h.shape);
-  p.volume.voxels.resize(static_cast<std::size_t>(count));
-  std::vector<unsigned char> raw(static_cast<std::size_t>(std::min(count, kBatch) * h.voxel_bytes));
-  std::vector<float> values(static_cast<std::size_t>(std::min(count, kBatch)));
-  std::int64_t x = 0, y = 0, z = 0;
-  for (std::int64_t done = 0; done < count;) {
-    const std::int64_t batch = std::min(count - done, kBatch);
-    const auto bytes = static_cast<std::size_t>(batch * h.voxel_bytes);
-    AMAES_ASSIGN_OR_RETURN(const std::size_t n, file.Read(raw.data(), bytes));
-    if (n < bytes) {
-      return Refuse(absl::StrCat("truncated: ", done * h.voxel_bytes + static_cast<std::int64_t>(n), " of ",
-                                 h.FrameBytes(), " bytes of the first volume are there"));
-    }
-    DecodeVoxels(raw.data(), static_cast<std::size_t>(batch), h, values.data());
-    for (std::int64_t i = 0; i < batch;) {
-      const std::int64_t run = std::min(batch - i, h.shape[0] - x);
-      float* out = p.volume.voxels.data() + p.first + x * p.step[0] + y * p.step[1] + z * p.step[2];
-      for (std::int64_t k = 0; k < run; ++k) out[k * p.step[0]] = values[static_cast<std::size_t>(i + k)];
-      i += run;
-      x += run;
-      if (x < h.shape[0]) continue;
-      x = 0;
-      if (++y == h.shape[1]) {
-        y = 0;
-        ++z;
+// Slices of the file that are laid out at once: what is neighbours in memory may be a slice apart in the file.
+constexpr std::int64_t kSlab = 32;
+
+// Puts `slices` slices from `first` on where they belong. Runs go along the file axis that is fastest in memory, in tiles
+// small enough that both sides stay in the cache.
+void LayOut(const NiftiHeader& h, const float* slab, std::int64_t first, std::int64_t slices, Placement& p) {
+  constexpr std::int64_t kTile = 16;
+  const Shape3 size{h.shape[0], h.shape[1], slices};
+  const Shape3 from{1, h.shape[0], h.shape[0] * h.shape[1]};
+  const int run = std::abs(p.step[0]) == 1 ? 0 : std::abs(p.step[1]) == 1 ? 1 : 2;
+  const int row = run == 0 ? 1 : 0;
+  const int plane = 3 - run - row;
+  float* base = p.volume.voxels.data() + p.first + first * p.step[2];
+  for (std::int64_t k = 0; k < size[plane]; ++k) {
+    for (std::int64_t tile = 0; tile < size[row]; tile += kTile) {
+      const std::int64_t end = std::min(tile + kTile, size[row]);
+      for (std::int64_t strip = 0; strip < size[run]; strip += kSlab) {
+        const std::int64_t count = std::min(kSlab, size[run] - strip);
+        for (std::int64_t j = tile; j < end; ++j) {
+          const float* in = slab + k * from[plane] + j * from[row] + strip * from[run];
+          float* out = base + k * p.step[plane] + j * p.step[row] + strip * p.step[run];
+          for (std::int64_t i = 0; i < count; ++i) out[i * p.step[run]] = in[i * from[run]];
+        }
       }
     }
-    done += batch;
+  }
+}
+
+absl::Status ReadFrame(NiftiFile& file, const NiftiHeader& h, Placement& p) {
+  const std::int64_t slice = h.shape[0] * h.shape[1];
+  constexpr std::int64_t kMostVoxels = 1 << 23;  // of a slab, unless one slice has more
+  const std::int64_t slab = std::clamp(kMostVoxels / slice, std::int64_t{1}, std::min(kSlab, h.shape[2]));
+  p.volume.voxels.resize(static_cast<std::size_t>(VoxelCount(h.shape)));
+  std::vector<float> values(static_cast<std::size_t>(slab * slice));
+  constexpr std::int64_t kBatch = 1 << 16;  // voxels decoded at once
+  std::vector<unsigned char> raw(static_cast<std::size_t>(std::min(kBatch, slab * slice) * h.voxel_bytes));
+  for (std::int64_t first = 0; first < h.shape[2]; first += slab) {
+    const std::int64_t slices = std::min(slab, h.shape[2] - first);
+    for (std::int64_t done = 0; done < slices * slice;) {
+      const std::int64_t batch = std::min(kBatch, slices * slice - done);
+      const auto bytes = static_cast<std::size_t>(batch * h.voxel_bytes);
+      AMAES_ASSIGN_OR_RETURN(const std::size_t n, file.Read(raw.data(), bytes));
+      if (n < bytes) {
+        const std::int64_t there = (first * slice + done) * h.voxel_bytes + static_cast<std::int64_t>(n);
+        return Refuse(absl::StrCat("truncated: ", there, " of ", h.FrameBytes(), " bytes of the volume are there"));
+      }
+      DecodeVoxels(raw.data(), static_cast<std::size_t>(batch), h, values.data() + done);
+      done += batch;
+    }
+    LayOut(h, values.data(), first, slices, p);
   }
   return absl::OkStatus();
 }
@@ -169,22 +205,16 @@ absl::Status ProveRest(NiftiFile& file, const NiftiHeader& h, int frame) {
 // Clears what is not finite; minimum and maximum.
 absl::Status CheckVoxels(bool allow_constant, NiftiVolume& result) {
   std::vector<float>& voxels = result.volume.voxels;
-  float low = std::numeric_limits<float>::infinity();
-  float high = -low;
-  for (float& v : voxels) {
-    if (std::isfinite(v)) {
-      low = std::min(low, v);
-      high = std::max(high, v);
-    } else {
-      v = 0;
-      ++result.nonfinite_voxels;
-    }
+  const Extent extent = MeasureExtent(voxels);
+  if (extent.low > extent.high) return Refuse("no finite voxel");
+  result.nonfinite_voxels = extent.nonfinite;
+  result.minimum = extent.low;
+  result.maximum = extent.high;
+  if (extent.nonfinite > 0) {
+    for (float& v : voxels) v = std::isfinite(v) ? v : 0;
   }
-  if (low > high) return Refuse("no finite voxel");
-  result.minimum = low;
-  result.maximum = high;
-  const bool constant = low == high && (result.nonfinite_voxels == 0 || low == 0);
-  if (constant && !allow_constant) return Refuse(absl::StrCat("constant image: every voxel is ", low));
+  const bool constant = extent.low == extent.high && (extent.nonfinite == 0 || extent.low == 0);
+  if (constant && !allow_constant) return Refuse(absl::StrCat("constant image: every voxel is ", extent.low));
   return absl::OkStatus();
 }
 

@@ -2,222 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cmath>
-#include <cstring>
-#include <system_error>
-#include <thread>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status_macros.h"
+#include "libs/volume/spline.h"
+#include "libs/volume/statistics.h"
 
 namespace amaes {
 namespace {
 
-// Lines are worked on side by side, so that the recursive filter runs over a vector.
-constexpr int kLanes = 16;
-constexpr double kPole = -0.26794919243112270647;  // sqrt(3) - 2
-constexpr int kPoleTerms = 28;                     // |kPole|^28 < 1e-16
-
-// The index that a mirrored border shows at `i`; the outermost voxels are not repeated.
-std::int64_t Mirror(std::int64_t i, std::int64_t size) {
-  if (size == 1) return 0;
-  const std::int64_t period = 2 * size - 2;
-  i = std::abs(i) % period;
-  return i < size ? i : period - i;
-}
-
-double MirrorCoordinate(double c, std::int64_t size) {
-  if (size == 1) return 0;
-  const double period = static_cast<double>(2 * size - 2);
-  c = std::fmod(std::abs(c), period);
-  return c <= static_cast<double>(size - 1) ? c : period - c;
-}
-
-// What is done along one axis, worked out once and shared by all lines.
-struct AxisPlan {
-  std::int64_t in = 0;
-  std::int64_t out = 0;
-  std::vector<float> gauss;                       // weights 0 … radius; empty: no smoothing
-  std::vector<std::array<std::int32_t, 4>> taps;  // per output: the four input indices
-  std::vector<std::array<float, 4>> weights;      // per output: their weights
-};
-
-std::vector<float> GaussianWeights(double sigma) {
-  const int radius = static_cast<int>(4.0 * sigma + 0.5);
-  std::vector<double> w(radius + 1);
-  double sum = 0;
-  for (int i = 0; i <= radius; ++i) {
-    w[i] = std::exp(-0.5 * i * i / (sigma * sigma));
-    sum += i == 0 ? w[i] : 2 * w[i];
-  }
-  std::vector<float> out(w.size());
-  for (std::size_t i = 0; i < w.size(); ++i) out[i] = static_cast<float>(w[i] / sum);
-  return out;
-}
-
-AxisPlan MakePlan(std::int64_t in, std::int64_t out, bool anti_alias) {
-  AxisPlan plan{in, out, {}, {}, {}};
-  const double factor = static_cast<double>(in) / static_cast<double>(out);
-  const double sigma = std::max(0.0, (factor - 1) / 2);
-  if (anti_alias && sigma > 1e-15) plan.gauss = GaussianWeights(sigma);
-  plan.taps.resize(out);
-  plan.weights.resize(out);
-  for (std::int64_t o = 0; o < out; ++o) {
-    const double c = MirrorCoordinate((static_cast<double>(o) + 0.5) * factor - 0.5, in);
-    const double whole = std::floor(c);
-    const double t = c - whole;
-    const double u = 1 - t;
-    for (int k = 0; k < 4; ++k) {
-      plan.taps[o][k] = static_cast<std::int32_t>(Mirror(static_cast<std::int64_t>(whole) - 1 + k, in));
-    }
-    plan.weights[o] = {static_cast<float>(u * u * u / 6), static_cast<float>((4 - 6 * t * t + 3 * t * t * t) / 6),
-                       static_cast<float>((4 - 6 * u * u + 3 * u * u * u) / 6), static_cast<float>(t * t * t / 6)};
-  }
-  return plan;
-}
-
-using Row = float[kLanes];
-
-void Smooth(const AxisPlan& plan, const float* in, float* out) {
-  const std::int64_t radius = static_cast<std::int64_t>(plan.gauss.size()) - 1;
-  for (std::int64_t i = 0; i < plan.in; ++i) {
-    Row sum;
-    for (int l = 0; l < kLanes; ++l) sum[l] = plan.gauss[0] * in[i * kLanes + l];
-    for (std::int64_t k = 1; k <= radius; ++k) {
-      const float* a = in + Mirror(i - k, plan.in) * kLanes;
-      const float* b = in + Mirror(i + k, plan.in) * kLanes;
-      const float w = plan.gauss[k];
-      for (int l = 0; l < kLanes; ++l) sum[l] += w * (a[l] + b[l]);
-    }
-    std::memcpy(out + i * kLanes, sum, sizeof(sum));
-  }
-}
-
-// Samples to B-spline coefficients, in place: one causal and one anti-causal pass with mirrored borders.
-void Prefilter(float* c, std::int64_t size) {
-  if (size == 1) return;
-  constexpr float pole = static_cast<float>(kPole);
-  constexpr float gain = static_cast<float>((1 - kPole) * (1 - 1 / kPole));
-  double first[kLanes];
-  for (int l = 0; l < kLanes; ++l) first[l] = c[l];
-  double power = kPole;
-  for (int k = 1; k <= kPoleTerms; ++k, power *= kPole) {
-    const float* row = c + Mirror(k, size) * kLanes;
-    for (int l = 0; l < kLanes; ++l) first[l] += power * row[l];
-  }
-  for (int l = 0; l < kLanes; ++l) c[l] = gain * static_cast<float>(first[l]);
-  for (std::int64_t i = 1; i < size; ++i) {
-    float* row = c + i * kLanes;
-    for (int l = 0; l < kLanes; ++l) row[l] = gain * row[l] + pole * row[l - kLanes];
-  }
-  constexpr float last = static_cast<float>(kPole / (kPole * kPole - 1));
-  float* end = c + (size - 1) * kLanes;
-  for (int l = 0; l < kLanes; ++l) end[l] = last * (pole * end[l - kLanes] + end[l]);
-  for (std::int64_t i = size - 2; i >= 0; --i) {
-    float* row = c + i * kLanes;
-    for (int l = 0; l < kLanes; ++l) row[l] = pole * (row[l + kLanes] - row[l]);
-  }
-}
-
-void Interpolate(const AxisPlan& plan, const float* in, float* out) {
-  for (std::int64_t o = 0; o < plan.out; ++o) {
-    const float* p0 = in + std::int64_t{plan.taps[o][0]} * kLanes;
-    const float* p1 = in + std::int64_t{plan.taps[o][1]} * kLanes;
-    const float* p2 = in + std::int64_t{plan.taps[o][2]} * kLanes;
-    const float* p3 = in + std::int64_t{plan.taps[o][3]} * kLanes;
-    const std::array<float, 4> w = plan.weights[o];
-    Row sum;
-    for (int l = 0; l < kLanes; ++l) sum[l] = w[0] * p0[l] + w[1] * p1[l] + w[2] * p2[l] + w[3] * p3[l];
-    std::memcpy(out + o * kLanes, sum, sizeof(sum));
-  }
-}
-
-// Where the lines of one group lie. Line l of an array (outer, size, inner) starts at (l / inner) * size * inner + l %
-// inner.
-struct Group {
-  std::int64_t first = 0;
-  int count = 0;
-  bool contiguous = false;  // neighbours in memory
-};
-
-void Gather(const Group& g, const float* data, std::int64_t size, std::int64_t inner, float* buffer) {
-  const auto base = [&](std::int64_t line) { return line / inner * size * inner + line % inner; };
-  if (g.contiguous && g.count == kLanes) {
-    const float* p = data + base(g.first);
-    for (std::int64_t i = 0; i < size; ++i) std::memcpy(buffer + i * kLanes, p + i * inner, sizeof(Row));
-    return;
-  }
-  for (int l = 0; l < kLanes; ++l) {
-    const float* p = data + base(g.first + std::min(l, g.count - 1));
-    for (std::int64_t i = 0; i < size; ++i) buffer[i * kLanes + l] = p[i * inner];
-  }
-}
-
-void Scatter(const Group& g, const float* buffer, std::int64_t size, std::int64_t inner, float* data) {
-  const auto base = [&](std::int64_t line) { return line / inner * size * inner + line % inner; };
-  if (g.contiguous && g.count == kLanes) {
-    float* p = data + base(g.first);
-    for (std::int64_t i = 0; i < size; ++i) std::memcpy(p + i * inner, buffer + i * kLanes, sizeof(Row));
-    return;
-  }
-  for (int l = 0; l < g.count; ++l) {
-    float* p = data + base(g.first + l);
-    for (std::int64_t i = 0; i < size; ++i) p[i * inner] = buffer[i * kLanes + l];
-  }
-}
-
-// Calls work(begin, end) for ranges that cover [0, count), on up to `threads` threads, this one among them. Fewer
-// threads than asked for is fine: every range is independent of the others.
-template <typename Work>
-void ParallelRanges(std::int64_t count, int threads, const Work& work) {
-  constexpr std::int64_t kRange = 8;
-  std::atomic<std::int64_t> next{0};
-  const auto run = [&] {
-    while (true) {
-      const std::int64_t begin = next.fetch_add(kRange);
-      if (begin >= count) return;
-      work(begin, std::min(count, begin + kRange));
-    }
-  };
-  std::vector<std::thread> pool;
-  const std::int64_t useful = std::min<std::int64_t>(threads, (count + kRange - 1) / kRange);
-  try {
-    for (std::int64_t i = 1; i < useful; ++i) pool.emplace_back(run);
-  } catch (const std::system_error&) {
-    // No more threads to be had: those that run do the work.
-  }
-  run();
-  for (std::thread& thread : pool) thread.join();
-}
-
-// One axis of an array (outer, plan.in, inner) → (outer, plan.out, inner).
-std::vector<float> ResampleAxis(const std::vector<float>& in, const AxisPlan& plan, std::int64_t outer,
-                                std::int64_t inner, int threads) {
-  std::vector<float> out(static_cast<std::size_t>(outer * plan.out * inner));
-  const std::int64_t lines = outer * inner;
-  const std::int64_t groups = (lines + kLanes - 1) / kLanes;
-  ParallelRanges(groups, threads, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> a(plan.in * kLanes), b(plan.in * kLanes), c(plan.out * kLanes);
-    for (std::int64_t index = begin; index < end; ++index) {
-      Group g;
-      g.first = index * kLanes;
-      g.count = static_cast<int>(std::min<std::int64_t>(kLanes, lines - g.first));
-      g.contiguous = g.first / inner == (g.first + g.count - 1) / inner;
-      Gather(g, in.data(), plan.in, inner, a.data());
-      float* samples = a.data();
-      if (!plan.gauss.empty()) {
-        Smooth(plan, a.data(), b.data());
-        samples = b.data();
-      }
-      Prefilter(samples, plan.in);
-      Interpolate(plan, samples, c.data());
-      Scatter(g, c.data(), plan.out, inner, out.data());
-    }
-  });
-  return out;
-}
+constexpr double kAnisotropic = 3;  // nnU-Net's threshold of largest to smallest spacing
 
 // Spacing and affine of `volume` on a grid of `shape` that covers the same space; no voxels yet.
 absl::StatusOr<Volume> Regrid(const Volume& volume, const Shape3& shape) {
@@ -240,32 +36,93 @@ absl::StatusOr<Volume> Regrid(const Volume& volume, const Shape3& shape) {
   return out;
 }
 
-}  // namespace
-
-absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int threads) {
-  AMAES_ASSIGN_OR_RETURN(Volume out, Regrid(volume, shape));
-  std::array<double, 3> factor;
-  bool shrinks = false;
-  for (int a = 0; a < 3; ++a) {
-    factor[a] = static_cast<double>(volume.shape[a]) / static_cast<double>(shape[a]);
-    shrinks = shrinks || factor[a] > 1;
-  }
-  // Axes commute; those that shrink most come first, so that the others have less to do.
-  std::array<int, 3> order{0, 1, 2};
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return factor[a] > factor[b]; });
+// The spline along the axes of `axes` whose length changes, those that shrink most first, so that the others have less
+// to do (they commute).
+void SplineAxes(const Volume& volume, const Shape3& shape, std::vector<int> axes, SplineBorder border, bool anti_alias,
+                int threads, std::vector<float>& out) {
+  const auto factor = [&](int a) { return static_cast<double>(volume.shape[a]) / static_cast<double>(shape[a]); };
+  std::stable_sort(axes.begin(), axes.end(), [&](int a, int b) { return factor(a) > factor(b); });
   Shape3 now = volume.shape;
-  out.voxels = volume.voxels;
-  for (const int a : order) {
+  const std::vector<float>* from = &volume.voxels;
+  for (const int a : axes) {
     if (now[a] == shape[a]) continue;  // whole-numbered positions: the spline reproduces its samples
     std::int64_t outer = 1, inner = 1;
     for (int i = 0; i < a; ++i) outer *= now[i];
     for (int i = a + 1; i < 3; ++i) inner *= now[i];
-    out.voxels = ResampleAxis(out.voxels, MakePlan(now[a], shape[a], shrinks), outer, inner, threads);
+    out = SplineAxis(*from, PlanSpline(now[a], shape[a], border, anti_alias), outer, inner, threads);
+    from = &out;
     now[a] = shape[a];
   }
-  const auto [low, high] = std::minmax_element(volume.voxels.begin(), volume.voxels.end());
-  for (float& v : out.voxels) v = std::clamp(v, *low, *high);
+  if (from != &out) out = volume.voxels;
+}
+
+// Clips every slice across `axis` to the range that the same slice of `before` has; both have as many slices.
+void ClipSlices(const Volume& before, int axis, Volume& after) {
+  const auto slices = static_cast<std::size_t>(before.shape[axis]);
+  std::vector<float> low(slices, std::numeric_limits<float>::infinity()), high(slices, -low[0]);
+  const auto walk = [axis](const Shape3& shape, const auto& visit) {
+    std::size_t i = 0;
+    std::int64_t at[3];
+    for (at[0] = 0; at[0] < shape[0]; ++at[0]) {
+      for (at[1] = 0; at[1] < shape[1]; ++at[1]) {
+        for (at[2] = 0; at[2] < shape[2]; ++at[2], ++i) visit(i, static_cast<std::size_t>(at[axis]));
+      }
+    }
+  };
+  walk(before.shape, [&](std::size_t i, std::size_t slice) {
+    low[slice] = std::min(low[slice], before.voxels[i]);
+    high[slice] = std::max(high[slice], before.voxels[i]);
+  });
+  walk(after.shape, [&](std::size_t i, std::size_t slice) {
+    after.voxels[i] = std::clamp(after.voxels[i], low[slice], high[slice]);
+  });
+}
+
+void ClipToRange(const Volume& before, Volume& after) {
+  const Extent extent = MeasureExtent(before.voxels);
+  const float low = extent.low, high = extent.high;
+  for (float& v : after.voxels) v = std::min(std::max(v, low), high);
+}
+
+// The one axis whose spacing is larger than all others', if it is more than three times the smallest; else -1. Two that
+// are equally coarse are none, and then the other grid is not asked.
+int CoarseAxis(const std::array<double, 3>& now, const std::array<double, 3>& wanted) {
+  for (const std::array<double, 3>& spacing : {now, wanted}) {
+    const auto [low, high] = std::minmax_element(spacing.begin(), spacing.end());
+    if (!(*high / *low > kAnisotropic)) continue;
+    if (std::count(spacing.begin(), spacing.end(), *high) > 1) return -1;
+    return static_cast<int>(std::max_element(spacing.begin(), spacing.end()) - spacing.begin());
+  }
+  return -1;
+}
+
+}  // namespace
+
+absl::StatusOr<Volume> Resample(const Volume& volume, const Shape3& shape, int threads) {
+  AMAES_ASSIGN_OR_RETURN(Volume out, Regrid(volume, shape));
+  bool shrinks = false;
+  for (int a = 0; a < 3; ++a) shrinks = shrinks || shape[a] < volume.shape[a];
+  SplineAxes(volume, shape, {0, 1, 2}, SplineBorder::kMirror, shrinks, threads, out.voxels);
+  if (shape != volume.shape) ClipToRange(volume, out);
   return out;
+}
+
+absl::StatusOr<Volume> ResampleAsNnunet(const Volume& volume, const Shape3& shape,
+                                        const std::array<double, 3>& spacing_mm, int threads) {
+  AMAES_ASSIGN_OR_RETURN(Volume out, Regrid(volume, shape));
+  const int coarse = shape == volume.shape ? -1 : CoarseAxis(volume.spacing, spacing_mm);
+  if (coarse < 0) {
+    SplineAxes(volume, shape, {0, 1, 2}, SplineBorder::kEdge, false, threads, out.voxels);
+    if (shape != volume.shape) ClipToRange(volume, out);
+    return out;
+  }
+  // Every slice on its own, then whole slices by the nearest centre.
+  Shape3 in_plane = shape;
+  in_plane[coarse] = volume.shape[coarse];
+  AMAES_ASSIGN_OR_RETURN(Volume slices, Regrid(volume, in_plane));
+  SplineAxes(volume, in_plane, {0, 1, 2}, SplineBorder::kEdge, false, threads, slices.voxels);
+  if (in_plane != volume.shape) ClipSlices(volume, coarse, slices);
+  return ResampleNearest(slices, shape);
 }
 
 absl::StatusOr<Volume> ResampleNearest(const Volume& volume, const Shape3& shape) {

@@ -25,7 +25,7 @@ namespace amaes {
 //   - InvalidArgument: an empty volume, or a voxel, spacing or affine that is not finite.
 //   - ResourceExhausted, PermissionDenied, Unavailable: I/O error.
 absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume,
-                                                            double resolution = 0);
+                                                             double resolution = 0);
 
 // Thread-safe: several threads may read from one object.
 class StoredVolume {

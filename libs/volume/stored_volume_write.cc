@@ -11,6 +11,7 @@
 #include "libs/base/digest.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/volume/statistics.h"
 #include "libs/volume/stored_volume.h"
 #include "libs/volume/stored_volume_frame.h"
 
@@ -38,14 +39,10 @@ absl::StatusOr<Range> FindRange(const Volume& volume) {
       !std::all_of(volume.spacing.begin(), volume.spacing.end(), finite)) {
     return absl::InvalidArgumentError("cannot store a volume whose affine or spacing is not finite");
   }
-  Range range{volume.voxels[0], volume.voxels[0], true};
-  for (const float v : volume.voxels) {
-    if (!std::isfinite(v)) return absl::InvalidArgumentError("cannot store a volume with a voxel that is not finite");
-    range.low = std::min(range.low, v);
-    range.high = std::max(range.high, v);
-    range.whole_numbers = range.whole_numbers && v == std::rint(v);
-  }
-  return range;
+  const Extent extent = MeasureExtent(volume.voxels);
+  if (extent.nonfinite > 0) return absl::InvalidArgumentError("cannot store a volume with a voxel that is not finite");
+  const auto whole = [](float v) { return v == std::rint(v); };
+  return Range{extent.low, extent.high, std::all_of(volume.voxels.begin(), volume.voxels.end(), whole)};
 }
 
 StoredMeta PlanMeta(const Volume& volume, const Range& range, double resolution) {
@@ -65,10 +62,14 @@ StoredMeta PlanMeta(const Volume& volume, const Range& range, double resolution)
 }
 
 std::vector<std::uint16_t> Quantise(const Volume& volume, const StoredMeta& meta) {
+  // Added and taken away again, this rounds to the nearest whole number, to even between two; std::rint would be a call.
+  constexpr double kRounder = 6755399441055744.0;  // 1.5 * 2^52
+  const double offset = meta.offset, steps_per_unit = 1.0 / meta.scale;
   std::vector<std::uint16_t> out(volume.voxels.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const double steps = (static_cast<double>(volume.voxels[i]) - meta.offset) / meta.scale;
-    out[i] = static_cast<std::uint16_t>(std::clamp(std::rint(steps), 0.0, kMaxStored));
+    const double steps = (static_cast<double>(volume.voxels[i]) - offset) * steps_per_unit;
+    const double whole = (steps + kRounder) - kRounder;
+    out[i] = static_cast<std::uint16_t>(static_cast<std::int32_t>(std::min(std::max(whole, 0.0), kMaxStored)));
   }
   return out;
 }

@@ -47,7 +47,7 @@ TEST(ContractJsonTest, RefusesWhatItDoesNotKnow) {
   refused(with("\"version\":1", "\"version\":99999999999999999999"), "version");
   refused(with("\"version\":1", "\"version\":0"), "version 0");
   refused(with("\"version\":1", "\"version\":1.5"), "not a whole number");
-  refused(with("\"amaes\"", "\"zscore\""), "unknown name \"zscore\"");
+  refused(with("\"amaes\"", "\"nnssl\""), "unknown name \"nnssl\"; known: amaes, zscore");
   refused(with("\"amaes\"", "7"), "not a string");
   refused(with("[1.0,", "["), "three numbers");
   refused(with("1.0", "-1"), "spacing_mm");
@@ -55,6 +55,30 @@ TEST(ContractJsonTest, RefusesWhatItDoesNotKnow) {
   refused(with("0.99", "0"), "clip_quantile");
   refused(with("0.99", "1.01"), "clip_quantile");
   refused(with("false", "0"), "reference_crop");
+}
+
+Contract Zscore(double x, double y, double z) {
+  Contract contract;
+  contract.name = "zscore";
+  contract.spacing_mm = {x, y, z};
+  return contract;
+}
+
+TEST(ContractJsonTest, HoldsTheFieldsOfItsNameOnly) {
+  const std::string json = ContractJson(Zscore(1, 0, 2));
+  EXPECT_EQ(json, R"({"name":"zscore","spacing_mm":[1.0,0.0,2.0],"version":1})");
+  const auto parsed = ParseContract(json);
+  ASSERT_THAT(parsed, IsOk());
+  EXPECT_EQ(*parsed, Zscore(1, 0, 2));
+  const auto refused = [](const std::string& text, const std::string& why) {
+    EXPECT_THAT(ParseContract(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)));
+  };
+  refused(R"({"name":"zscore","spacing_mm":[1,1,1],"version":1,"clip_quantile":0.99})",
+          "unknown field \"clip_quantile\"");
+  refused(R"({"name":"amaes","spacing_mm":[1,1,1],"version":1,"clip_quantile":0.99})", "\"reference_crop\" is missing");
+  Contract mixed = Zscore(1, 1, 1);
+  mixed.reference_crop = true;
+  EXPECT_THAT(CheckContract(mixed), StatusIs(StatusCode::kInvalidArgument, HasSubstr("zscore has neither")));
 }
 
 // 4 x 3 x 3 voxels of 1 mm: background -1, a block of eight voxels with values 1 … 8 at (1,0,1) … (2,1,2).
@@ -204,6 +228,73 @@ TEST(ApplyContractTest, StaysInZeroToOneAndDoesNotDependOnThreads) {
   }
 }
 
+TEST(ZscoreTest, CropsToWhatIsNotZeroAndStandardises) {
+  Volume volume = Block();
+  for (float& v : volume.voxels) v = v == -1 ? 0 : v;
+  volume.at(3, 2, 2) = -4;  // not zero, so inside
+  const auto out = ApplyContract(volume, Zscore(0, 0, 0));
+  ASSERT_THAT(out, IsOk());
+  EXPECT_EQ(out->shape, (Shape3{3, 3, 2}));
+  EXPECT_THAT(out->affine, ElementsAre(1, 0, 0, 101, 0, 1, 0, 200, 0, 0, 1, 301, 0, 0, 0, 1));
+  // 1 … 8, one -4 and nine zeros: mean 32 / 18, mean square (204 + 16) / 18.
+  const double mean = 32.0 / 18, deviation = std::sqrt(220.0 / 18 - mean * mean);
+  EXPECT_NEAR(out->at(0, 0, 0), (1 - mean) / deviation, 1e-6);
+  EXPECT_NEAR(out->at(1, 1, 1), (8 - mean) / deviation, 1e-6);
+  EXPECT_NEAR(out->at(2, 2, 1), (-4 - mean) / deviation, 1e-6);
+  EXPECT_NEAR(out->at(2, 2, 0), -mean / deviation, 1e-6);
+}
+
+TEST(ZscoreTest, LeavesNativeSpacingAlone) {
+  PhantomOptions options;
+  options.shape = {30, 36, 30};
+  options.spacing_mm = 5;
+  Volume scan = MakePhantom(1, options).images[0];
+  scan.spacing = {5, 5, 0.7};
+  for (const Contract& native : {Zscore(0, 0, 0), Zscore(5, 5, 0.7), Zscore(5, 0, 0)}) {
+    const auto out = ApplyContract(scan, native);
+    ASSERT_THAT(out, IsOk());
+    // Every voxel is a linear function of the scan's; nothing was interpolated.
+    const Volume& v = *out;
+    double sum = 0, squares = 0;
+    for (const float voxel : v.voxels) {
+      sum += voxel;
+      squares += double{voxel} * voxel;
+    }
+    EXPECT_NEAR(sum / static_cast<double>(v.voxels.size()), 0, 1e-6);
+    EXPECT_NEAR(squares / static_cast<double>(v.voxels.size()), 1, 1e-5);
+    EXPECT_EQ(v.spacing, scan.spacing);
+    const auto distinct = [](const std::vector<float>& values) {
+      return std::set<float>(values.begin(), values.end()).size();
+    };
+    EXPECT_LE(distinct(v.voxels), distinct(scan.voxels));
+  }
+}
+
+TEST(ZscoreTest, DoesNotDependOnThreads) {
+  PhantomOptions options;
+  options.shape = {48, 56, 48};
+  options.spacing_mm = 3;
+  Volume scan = MakePhantom(1, options).images[0];
+  for (const double along_z : {3.0, 12.0}) {
+    scan.spacing[2] = along_z;  // 12 mm: slice by slice
+    const auto one = ApplyContract(scan, Zscore(2, 4, 1), 1);
+    const auto many = ApplyContract(scan, Zscore(2, 4, 1), 5);
+    ASSERT_THAT(one, IsOk());
+    ASSERT_THAT(many, IsOk());
+    EXPECT_EQ(one->voxels, many->voxels);
+  }
+}
+
+TEST(ZscoreTest, NamesWhatIsWrongWithTheScan) {
+  Volume volume = Block();
+  for (float& v : volume.voxels) v = 0;
+  EXPECT_THAT(ApplyContract(volume, Zscore(1, 1, 1)),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("every voxel is 0")));
+  for (float& v : volume.voxels) v = -7;
+  EXPECT_THAT(ApplyContract(volume, Zscore(1, 1, 1)),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("constant foreground")));
+}
+
 TEST(ApplyContractTest, NamesWhatIsWrongWithTheScan) {
   Volume volume = Block();
   for (float& v : volume.voxels) v = std::min(v, 0.0f);
@@ -220,7 +311,7 @@ TEST(ApplyContractTest, NamesWhatIsWrongWithTheScan) {
   volume.spacing = {NAN, 1, 1};
   EXPECT_THAT(ApplyContract(volume, Contract()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("spacing")));
   Contract contract;
-  contract.name = "zscore";
+  contract.name = "nnssl";
   EXPECT_THAT(ApplyContract(Block(), contract), StatusIs(StatusCode::kInvalidArgument, HasSubstr("unknown name")));
 }
 

@@ -124,6 +124,43 @@ TEST_F(Nifti, FlipsAndPermutesToRas) {
   }
 }
 
+// All 48 ways to store one volume, larger than the tiles that the reader works in.
+TEST_F(Nifti, BringsEveryStorageOrderToRas) {
+  const Shape3 shape{21, 37, 70};  // in RAS+
+  const auto value = [](std::int64_t x, std::int64_t y, std::int64_t z) {
+    return static_cast<float>(x + 100 * y + 10000 * z);
+  };
+  std::array<int, 3> axes{0, 1, 2};  // where each file axis points
+  do {
+    for (int flips = 0; flips < 8; ++flips) {
+      const auto flipped = [&](int a) { return (flips >> a & 1) != 0; };
+      std::vector<double> sform(12, 0);
+      for (int a = 0; a < 3; ++a) sform[static_cast<std::size_t>(axes[a] * 4 + a)] = flipped(a) ? -1 : 1;
+      NiftiBytes file(NiftiBytes::kNifti1, flips % 2 == 1, {shape[axes[0]], shape[axes[1]], shape[axes[2]]});
+      file.Sform(1, sform);
+      std::int64_t at[3];
+      const auto place = [&](int a, std::int64_t i) { at[axes[a]] = flipped(a) ? shape[axes[a]] - 1 - i : i; };
+      for (std::int64_t k = 0; k < shape[axes[2]]; ++k) {
+        for (std::int64_t j = 0; j < shape[axes[1]]; ++j) {
+          for (std::int64_t i = 0; i < shape[axes[0]]; ++i) {
+            place(0, i), place(1, j), place(2, k);
+            file.Append<float>(value(at[0], at[1], at[2]));
+          }
+        }
+      }
+      const NiftiVolume read = MustRead(file.str());
+      ASSERT_EQ(read.volume.shape, shape);
+      std::int64_t wrong = 0;
+      for (std::int64_t x = 0; x < shape[0]; ++x) {
+        for (std::int64_t y = 0; y < shape[1]; ++y) {
+          for (std::int64_t z = 0; z < shape[2]; ++z) wrong += read.volume.at(x, y, z) != value(x, y, z) ? 1 : 0;
+        }
+      }
+      ASSERT_EQ(wrong, 0) << read.orientation;
+    }
+  } while (std::next_permutation(axes.begin(), axes.end()));
+}
+
 TEST_F(Nifti, ChoosesTheAffineAsNibabelDoes) {
   NiftiBytes both(NiftiBytes::kNifti1, false, {2, 3, 4});
   both.Pixdim(1, 2).Pixdim(2, 3).Pixdim(3, 4).Qform(1, 0, 0, 1, 10, 20, 30);  // half a turn about z

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -75,12 +76,31 @@ void ExpectAsInManifest(const Row& row, const NiftiVolume& read) {
   EXPECT_EQ(read.datatype, row.at("dtype"));
   EXPECT_EQ(absl::StrCat(read.frames), row.at("volumes"));
   EXPECT_THAT(row.at("orientation"), testing::AnyOf(read.orientation, "not stated"));
-  if (read.frames > 1) return;  // value_min and value_max are over all volumes
-  EXPECT_EQ(absl::StrCat(read.nonfinite_voxels), row.at("nonfinite_voxels"));
-  if (read.nonfinite_voxels > 0) return;
-  const auto [low, high] = std::minmax_element(read.volume.voxels.begin(), read.volume.voxels.end());
-  EXPECT_NEAR(*low, std::stod(row.at("value_min")), 1e-5 * std::abs(*low));
-  EXPECT_NEAR(*high, std::stod(row.at("value_max")), 1e-5 * std::abs(*high));
+  // What is counted there is counted over all volumes.
+  const std::filesystem::path path = Data(row.at("path"));
+  std::int64_t nonfinite = 0;
+  float low = read.minimum, high = read.maximum;
+  NiftiOptions options;
+  options.allow_constant = true;
+  for (options.frame = 0; options.frame < read.frames; ++options.frame) {
+    const auto one = ReadNifti(path, options);
+    ASSERT_THAT(one, IsOk());
+    nonfinite += one->nonfinite_voxels;
+    low = std::min(low, one->minimum);
+    high = std::max(high, one->maximum);
+  }
+  EXPECT_EQ(absl::StrCat(nonfinite), row.at("nonfinite_voxels"));
+  EXPECT_NEAR(low, std::stod(row.at("value_min")), 1e-5 * std::abs(low));
+  EXPECT_NEAR(high, std::stod(row.at("value_max")), 1e-5 * std::abs(high));
+  const auto info = InspectNifti(path);
+  ASSERT_THAT(info, IsOk());
+  EXPECT_EQ(info->shape, read.volume.shape);
+  EXPECT_EQ(info->spacing, read.volume.spacing);
+  EXPECT_EQ(info->affine, read.volume.affine);
+  EXPECT_EQ(info->orientation, read.orientation);
+  EXPECT_EQ(info->frames, read.frames);
+  EXPECT_EQ(info->datatype, read.datatype);
+  EXPECT_EQ(info->compressed, absl::EndsWith(path.string(), ".gz"));
 }
 
 TEST(RealVolumes, AwkwardFilesAreReadOrRefusedWithTheReason) {
@@ -100,15 +120,51 @@ TEST(RealVolumes, AwkwardFilesAreReadOrRefusedWithTheReason) {
   }
 }
 
-TEST(RealVolumes, TrainingScansAreRead) {
-  const std::vector<Row> rows = Manifest("train");
-  ASSERT_GE(rows.size(), 30u);
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.at("path"));
-    const auto read = ReadNifti(Data(row.at("path")));
-    ASSERT_THAT(read, IsOk());
-    ExpectAsInManifest(row, *read);
+TEST(RealVolumes, TrainingAndLabelledScansAreRead) {
+  for (const std::string set : {"train", "labelled"}) {
+    const std::vector<Row> rows = Manifest(set);
+    ASSERT_GE(rows.size(), 30u);
+    for (const Row& row : rows) {
+      SCOPED_TRACE(row.at("path"));
+      const auto read = ReadNifti(Data(row.at("path")));
+      ASSERT_THAT(read, IsOk());
+      ExpectAsInManifest(row, *read);
+    }
   }
+}
+
+// Every label map lies on its images, and comes out with no label that it did not have.
+TEST(RealVolumes, LabelsGoAlongWithTheirImages) {
+  const std::vector<Row> rows = Manifest("labelled");
+  int pairs = 0;
+  for (const Row& label_row : rows) {
+    if (label_row.at("role") != "label") continue;
+    const auto label = ReadNifti(Data(label_row.at("path")));
+    ASSERT_THAT(label, IsOk());
+    const std::set<float> before(label->volume.voxels.begin(), label->volume.voxels.end());
+    for (const Row& image_row : rows) {
+      if (image_row.at("role") != "image" || image_row.at("case") != label_row.at("case")) continue;
+      SCOPED_TRACE(absl::StrCat(image_row.at("path"), " with ", label_row.at("path")));
+      const auto image = ReadNifti(Data(image_row.at("path")));
+      ASSERT_THAT(image, IsOk());
+      Contract contract;
+      contract.spacing_mm = {2, 2, 2};
+      const auto out = ApplyContractTogether(image->volume, {&label->volume, 1}, contract, 2);
+      ASSERT_THAT(out, IsOk());
+      EXPECT_EQ(out->companions[0].shape, out->volume.shape);
+      for (const float v : std::set<float>(out->companions[0].voxels.begin(), out->companions[0].voxels.end())) {
+        EXPECT_EQ(before.count(v), 1u) << v;
+      }
+      ++pairs;
+    }
+  }
+  EXPECT_GE(pairs, 25);
+  const auto image = ReadNifti(Data("awkward/same-dims-other-origin_T1w.nii.gz"));
+  const auto label = ReadNifti(Data("awkward/same-dims-other-origin_labels.nii.gz"));
+  ASSERT_THAT(image, IsOk());
+  ASSERT_THAT(label, IsOk());
+  EXPECT_THAT(ApplyContractTogether(image->volume, {&label->volume, 1}, Contract()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not lie on the volume's grid")));
 }
 
 TEST(RealVolumes, SixStorageOrdersOfOneBrainAgree) {

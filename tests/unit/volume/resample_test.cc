@@ -101,5 +101,60 @@ TEST(Resample, RefusesAnEmptyShape) {
   EXPECT_THAT(Resample(Volume(), {2, 2, 2}), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// Expected numbers: skimage.transform.resize(order=3, mode="edge", anti_aliasing=False, preserve_range=True) of
+// scikit-image 0.24.
+TEST(ResampleAsNnunet, GivesSkimagesNumbersAlongEveryAxis) {
+  const std::vector<float> line{1, 4, 2, 8, 5, 7};
+  const std::vector<std::pair<std::int64_t, std::vector<float>>> expected{
+      {9, {1.0f, 2.8880133f, 3.7278247f, 1.8314613f, 5.0735572f, 8.0f, 5.4755245f, 5.5167869f, 7.2542357f}},
+      {4, {1.854058f, 1.917484f, 7.9013873f, 6.3108386f}},
+      {3, {2.8880133f, 5.0735572f, 5.5167869f}},
+      {1, {5.0735572f}}};
+  for (int axis = 0; axis < 3; ++axis) {
+    for (const auto& [size, values] : expected) {
+      Shape3 from{1, 1, 1}, to{1, 1, 1};
+      from[axis] = 6;
+      to[axis] = size;
+      const auto out = ResampleAsNnunet(MakeVolume(from, line), to, {1, 1, 1});
+      ASSERT_THAT(out, IsOk());
+      EXPECT_THAT(out->voxels, Pointwise(FloatNear(2e-6f), values)) << axis << " to " << size;
+    }
+  }
+}
+
+TEST(ResampleAsNnunet, TakesWholeSlicesAlongACoarseAxis) {
+  Volume volume = Noise({4, 9, 6});
+  const auto slices_are_copies = [&](const std::array<double, 3>& spacing, const std::array<double, 3>& wanted) {
+    volume.spacing = spacing;
+    const auto out = ResampleAsNnunet(volume, {8, 9, 6}, wanted);
+    EXPECT_THAT(out, IsOk());
+    bool equal = true;
+    for (int x = 0; x < 8; ++x) {
+      for (int y = 0; y < 9; ++y) {
+        for (int z = 0; z < 6; ++z) equal = equal && out->at(x, y, z) == volume.at(x / 2, y, z);
+      }
+    }
+    return equal;
+  };
+  EXPECT_TRUE(slices_are_copies({4, 1, 1}, {2, 1, 1}));
+  EXPECT_TRUE(slices_are_copies({4, 1.1, 1}, {2, 1.1, 1}));
+  EXPECT_FALSE(slices_are_copies({3, 1, 1}, {1.5, 1, 1})) << "3 is not more than 3";
+  EXPECT_TRUE(slices_are_copies({3, 1, 1}, {3.1, 1, 1})) << "the wanted spacing counts too";
+  EXPECT_FALSE(slices_are_copies({4, 4, 1}, {2, 4, 1})) << "two axes are equally coarse";
+  EXPECT_FALSE(slices_are_copies({1, 1, 4}, {1, 1, 4})) << "another axis is the coarse one";
+}
+
+TEST(ResampleNearest, TakesTheVoxelThatTheCentreLiesIn) {
+  const auto taken = [](const std::vector<float>& line, std::int64_t size) {
+    const auto out = ResampleNearest(MakeVolume({1, static_cast<std::int64_t>(line.size()), 1}, line), {1, size, 1});
+    EXPECT_THAT(out, IsOk());
+    return out->voxels;
+  };
+  EXPECT_THAT(taken({1, 2, 3}, 6), ElementsAre(1, 1, 2, 2, 3, 3));
+  EXPECT_THAT(taken({1, 2, 3}, 2), ElementsAre(1, 3));
+  EXPECT_THAT(taken({1, 2}, 1), ElementsAre(2)) << "between two: the upper one";
+  EXPECT_THAT(taken({1, 2}, 3), ElementsAre(1, 2, 2));
+}
+
 }  // namespace
 }  // namespace amaes
