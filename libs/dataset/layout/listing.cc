@@ -53,7 +53,7 @@ bool Listing::Add(ScanFile& file, const std::string& stated, const std::string& 
     Skip(stated, absl::StrCat("names the .img of a pair: name its .hdr (", where, ")"));
     return false;
   }
-  const auto [earlier, is_new] = named_.emplace(file.source, where);
+  const auto [earlier, is_new] = named_.emplace(absl::StrCat(file.path.string(), "#", file.frame), where);
   if (!is_new) {
     Skip(stated, absl::StrCat("named twice: ", earlier->second, " and ", where));
     return false;

@@ -41,7 +41,7 @@ class Listing {
   std::string text_;
   Tree tree_;  // empty if the list itself was given
   ScanList list_of_scans_;
-  std::map<std::string, std::string> named_;  // source → where
+  std::map<std::string, std::string> named_;  // path and frame → where
   std::map<std::string, std::string> used_;   // file of the tree → "" for a scan, else the role of the companion
   std::set<std::string> missing_;
   std::vector<std::string> notes_;

@@ -1,6 +1,7 @@
 // Layout "nnunet": raw data of nnU-Net, one Dataset* or Task* folder or the folder above several: dataset.json, imagesTr
 // and imagesTs with CASE_0000.nii.gz per channel, labelsTr (and labelsTs) with CASE.nii.gz. Each channel is a volume of
-// its own; the label belongs to every channel of its case. subject = case.
+// its own; the label belongs to every channel of its case. subject = case. A dataset.json with `dataset` ({CASE: {"images":
+// [one per channel], "label": …}}) names the files itself, as nnU-Net allows.
 #include "libs/dataset/layout/nnunet_layout.h"
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/dataset/layout/channels.h"
 #include "libs/dataset/layout/json_text.h"
+#include "libs/dataset/layout/listing.h"
 #include "libs/dataset/layout/tree.h"
 #include "nlohmann/json.hpp"
 
@@ -160,14 +162,64 @@ class Dataset {
 
 bool IsDatasetFolder(const fs::path& folder) {
   std::error_code error;
-  return fs::is_regular_file(folder / kDatasetJson, error) &&
-         (HasChannelNumbers(folder / "imagesTr") || HasChannelNumbers(folder / "imagesTs"));
+  if (!fs::is_regular_file(folder / kDatasetJson, error)) return false;
+  if (HasChannelNumbers(folder / "imagesTr") || HasChannelNumbers(folder / "imagesTs")) return true;
+  const absl::StatusOr<nlohmann::json> json = ReadDatasetJson(folder / kDatasetJson);
+  return json.ok() && JsonMember(*json, "dataset").is_object();
+}
+
+absl::StatusOr<fs::path> StatedPath(const Listing& listing, const std::string& stated, const std::string& where) {
+  if (const std::string defect = PathDefect(stated); !defect.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, " ", defect));
+  }
+  return listing.root() / stated;
+}
+
+absl::Status ReadListedCase(const std::string& name, const nlohmann::json& entry,
+                            const std::vector<std::string>& channels, Listing& listing) {
+  const std::string where = absl::StrCat("dataset.", name);
+  const nlohmann::json& images = JsonMember(entry, "images");
+  if (!images.is_array() || images.size() != channels.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ".images: a list of ", channels.size(), " paths is expected, one per channel"));
+  }
+  const std::string label = JsonText(entry, "label");
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const std::string image_where = absl::StrCat(where, ".images[", i, "]");
+    const std::string stated = images[i].is_string() ? images[i].get<std::string>() : "";
+    ScanFile file;
+    AMAES_ASSIGN_OR_RETURN(file.path, StatedPath(listing, stated, image_where));
+    file.subject = file.case_id = name;
+    file.modality = ChannelModality(channels[i]);
+    if (!listing.Add(file, stated, image_where)) continue;
+    if (!label.empty()) {
+      AMAES_ASSIGN_OR_RETURN(const fs::path path, StatedPath(listing, label, where + ".label"));
+      listing.AddCompanion(file, "label", path, label, where + ".label");
+    }
+    listing.Take(std::move(file));
+  }
+  return absl::OkStatus();
+}
+
+// A dataset.json that names its files.
+absl::StatusOr<ScanList> ScanListed(const fs::path& folder, const nlohmann::json& json) {
+  AMAES_ASSIGN_OR_RETURN(Listing listing, Listing::Open(folder, folder / kDatasetJson));
+  absl::StatusOr<std::vector<std::string>> channels = ChannelNames(json);
+  absl::Status status = channels.status();
+  if (status.ok() && channels->empty()) {
+    status = absl::InvalidArgumentError("neither 'channel_names' nor 'modality'");
+  }
+  for (const auto& [name, entry] : JsonMember(json, "dataset").items()) {
+    if (status.ok()) status = ReadListedCase(name, entry, *channels, listing);
+  }
+  if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat(kDatasetJson, ": ", status.message()));
+  return listing.Finish("nnunet", "scan named by dataset.json");
 }
 
 }  // namespace
 
 Recognition NnunetLayout::Recognise(const fs::path& folder) {
-  if (IsDatasetFolder(folder)) return {94, "dataset.json, and imagesTr holds *_0000 channels"};
+  if (IsDatasetFolder(folder)) return {94, "dataset.json, and *_0000 channels in imagesTr or a list of cases in it"};
   for (const std::string& name : ListNames(folder).folders) {
     if (absl::StartsWith(name, "Dataset") || absl::StartsWith(name, "Task")) {
       if (IsDatasetFolder(folder / name)) return {93, absl::StrCat(name, " holds dataset.json and *_0000 channels")};
@@ -177,6 +229,9 @@ Recognition NnunetLayout::Recognise(const fs::path& folder) {
 }
 
 absl::StatusOr<ScanList> NnunetLayout::Scan(const fs::path& folder) {
+  if (const auto json = ReadDatasetJson(folder / kDatasetJson); json.ok() && JsonMember(*json, "dataset").is_object()) {
+    return ScanListed(folder, *json);
+  }
   AMAES_ASSIGN_OR_RETURN(const Tree tree, ListTree(folder));
   ScanList list;
   std::map<std::string, Dataset> datasets;

@@ -138,5 +138,18 @@ TEST_F(ArchiveTest, HostileNamesAreRefused) {
                                    Pair("back\\slash.nii", HasSubstr("absolute"))));
 }
 
+TEST_F(ArchiveTest, EncryptedMembersAreRefused) {
+  int error = 0;
+  zip_t* archive = zip_open((root() / "a.zip").c_str(), ZIP_CREATE, &error);
+  ASSERT_NE(archive, nullptr);
+  const zip_int64_t index = zip_file_add(archive, "a.nii", zip_source_buffer(archive, "secret", 6, 0), 0);
+  ASSERT_EQ(zip_file_set_encryption(archive, static_cast<zip_uint64_t>(index), ZIP_EM_TRAD_PKWARE, "word"), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  ASSERT_OK_AND_ASSIGN(const ArchiveList list, ListArchive(root() / "a.zip"));
+  EXPECT_TRUE(list.members.empty());
+  EXPECT_THAT(list.refused, ElementsAre(Pair("a.nii", HasSubstr("encrypted"))));
+  EXPECT_THAT(ReadArchiveMember(root() / "a.zip", "a.nii", 100), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace amaes

@@ -51,6 +51,24 @@ TEST_F(NnunetLayoutTest, AFolderOfDatasets) {
   EXPECT_THAT(Rule(list, "Dataset001_A/dataset.json"), HasSubstr("states 7 training cases, imagesTr holds 1"));
 }
 
+TEST_F(NnunetLayoutTest, ADatasetJsonThatNamesItsFiles) {
+  Write({"scans/p1/t1.nii.gz", "scans/p1/flair.nii.gz", "scans/p1/seg.nii.gz", "scans/p2/t1.nii.gz", "rest.nii"});
+  Write("dataset.json", R"({"channel_names": {"0": "T1", "1": "FLAIR"}, "file_ending": ".nii.gz", "dataset": {
+    "p1": {"images": ["scans/p1/t1.nii.gz", "scans/p1/flair.nii.gz"], "label": "scans/p1/seg.nii.gz"},
+    "p2": {"images": ["scans/p2/t1.nii.gz", "scans/p2/gone.nii.gz"]}}})");
+  ASSERT_OK_AND_ASSIGN(const ScanList list, Scan("auto"));
+  EXPECT_EQ(list.layout, "nnunet");
+  EXPECT_THAT(Sources(list), ElementsAre("scans/p1/flair.nii.gz", "scans/p1/t1.nii.gz", "scans/p2/t1.nii.gz"));
+  EXPECT_EQ(list.files[0].modality, "FLAIR");
+  EXPECT_EQ(list.files[0].case_id, "p1");
+  EXPECT_EQ(list.files[0].companions.size(), 1u);
+  EXPECT_THAT(Rule(list, "scans/p2/gone.nii.gz"), HasSubstr("no such file (dataset.p2.images[1])"));
+  EXPECT_THAT(Rule(list, "rest.nii"), HasSubstr("not named by dataset.json"));
+  Write("dataset.json", R"({"channel_names": {"0": "T1", "1": "FLAIR"}, "dataset": {"p1": {"images": ["a"]}}})");
+  EXPECT_THAT(Scan("nnunet"), StatusIs(absl::StatusCode::kInvalidArgument,
+                                       HasSubstr("dataset.p1.images: a list of 2 paths is expected")));
+}
+
 TEST_F(NnunetLayoutTest, ErrorsNameFileAndField) {
   Write("imagesTr/c_0000.nii.gz");
   for (const auto& [json, message] : std::map<std::string, std::string>{
