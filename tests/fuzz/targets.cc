@@ -18,6 +18,8 @@ const std::vector<FuzzTarget>& FuzzTargets() {
       {"scan_name", FuzzScanName, ScanNameSeeds},
       {"archive", FuzzArchive, ArchiveSeeds},
       {"dicom_header", FuzzDicomHeader, DicomHeaderSeeds},
+      {"npy", FuzzNpy, NpySeeds},
+      {"pickle", FuzzPickle, PickleSeeds},
   };
   return targets;
 }

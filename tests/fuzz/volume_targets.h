@@ -15,4 +15,12 @@ std::vector<std::string> NiftiHeaderSeeds();
 void FuzzStoredFrame(absl::string_view input);
 std::vector<std::string> StoredFrameSeeds();
 
+// A .npy file.
+void FuzzNpy(absl::string_view input);
+std::vector<std::string> NpySeeds();
+
+// A pickle, and where it says that its array lies.
+void FuzzPickle(absl::string_view input);
+std::vector<std::string> PickleSeeds();
+
 }  // namespace amaes

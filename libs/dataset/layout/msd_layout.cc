@@ -24,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::size_t kMaxGlanceBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxListBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxGlanceBytes = std::size_t{32} << 20;  // of a file that merely lies in the folder
 constexpr const char* kSections[] = {"training", "validation", "test", "testing"};
 
 bool IsDatalist(const json& data) {
@@ -34,8 +35,8 @@ bool IsDatalist(const json& data) {
   return false;
 }
 
-bool IsDatalistFile(const fs::path& path) {
-  const absl::StatusOr<std::string> text = files::Read(path, kMaxGlanceBytes);
+bool IsDatalistFile(const fs::path& path, std::size_t max_bytes) {
+  const absl::StatusOr<std::string> text = files::Read(path, max_bytes);
   if (!text.ok()) return false;
   const absl::StatusOr<json> data = ParseJsonText(*text);
   return data.ok() && IsDatalist(*data);
@@ -46,10 +47,11 @@ std::vector<std::string> ListsIn(const fs::path& folder) {
   std::vector<std::string> lists;
   const Names names = ListNames(folder);
   for (const std::string& name : names.files) {
-    if (name == "dataset.json" && IsDatalistFile(folder / name)) return {name};
+    if (name == "dataset.json" && IsDatalistFile(folder / name, kMaxListBytes)) return {name};
   }
   for (const std::string& name : names.files) {
-    if (absl::EndsWith(name, ".json") && name != "dataset.json" && IsDatalistFile(folder / name)) lists.push_back(name);
+    if (absl::EndsWith(name, ".json") && name != "dataset.json" && IsDatalistFile(folder / name, kMaxGlanceBytes))
+      lists.push_back(name);
   }
   return lists;
 }
@@ -132,7 +134,7 @@ class Reader {
 Recognition MsdLayout::Recognise(const fs::path& folder) {
   std::error_code error;
   if (fs::is_regular_file(folder, error)) {
-    if (!absl::EndsWith(folder.filename().string(), ".json") || !IsDatalistFile(folder)) return {};
+    if (!absl::EndsWith(folder.filename().string(), ".json") || !IsDatalistFile(folder, kMaxListBytes)) return {};
     return {99, "a .json list with training, validation or test"};
   }
   const std::vector<std::string> lists = ListsIn(folder);
