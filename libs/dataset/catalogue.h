@@ -67,7 +67,8 @@ std::string SubjectKey(const std::string& subject);
 struct DatasetVersion {
   std::string name;
   std::int64_t version = 0;
-  std::string digest;  // over the contract and the sorted (voxel digest, subject, split)
+  std::int64_t base = 0;  // the version that this one was made from; 0 = none
+  std::string digest;     // over the contract and the sorted (voxel digest, subject, split)
   Contract contract;
   std::vector<CatalogueEntry> entries;  // sorted by (subject, session, modality, volume)
   std::vector<Exclusion> exclusions;    // of this version and all before it; not part of the digest
@@ -101,6 +102,11 @@ absl::Status WriteVersion(const std::filesystem::path& folder, const DatasetVers
 // - NotFound: no version there.   - DataLoss: damaged, or the digest does not fit, or a newer format (named).
 absl::StatusOr<DatasetVersion> ReadVersion(const std::filesystem::path& folder);
 absl::StatusOr<IngestReport> ReadReport(const std::filesystem::path& folder);
+
+// In the staging folder of an ingest job: the version that becomes datasets/NAME/VERSION by rename.
+inline constexpr char kStagedVersion[] = "version";
+// In datasets/NAME: what ingests of this dataset have finished, kept until a version holds it.
+inline constexpr char kIngestRecords[] = ".ingest";
 
 // volumes/ab/abcdef….b2nd below the volume store. Beside it an ingest keeps abcdef….json, by which it is found again.
 std::filesystem::path VolumePath(const std::filesystem::path& volumes, const std::string& volume);

@@ -1,46 +1,30 @@
 #include "libs/dataset/ingest.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <set>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "libs/base/digest.h"
 #include "libs/base/fault.h"
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/utf8.h"
-#include "libs/dataset/ingest_answer.h"
+#include "libs/dataset/ingest_files.h"
+#include "libs/dataset/ingest_plan.h"
+#include "libs/dataset/ingest_readers.h"
 #include "libs/dataset/ingest_summary.h"
-#include "libs/dataset/layout.h"
-#include "libs/dataset/reader_process.h"
+#include "libs/dataset/volume_store.h"
 
 namespace amaes {
 namespace {
 
-constexpr absl::Duration kProgressInterval = absl::Seconds(1);
-// Longest wait before deadlines are looked at again.
-constexpr int kPollMilliseconds = 200;
-
-// Size and time of a file, "-" if there is none.
-std::string Stamp(const std::filesystem::path& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return "-";
-  return absl::StrCat(info.st_size, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
-}
-
-// The data half of a .hdr, by its name; the path itself for every other file.
-std::filesystem::path DataHalf(const std::filesystem::path& path) {
-  return path.parent_path() / absl::StrReplaceAll(path.filename().string(), {{".hdr", ".img"}, {".HDR", ".IMG"}});
-}
+// How long a rank waits for a word before it looks for the file itself.
+constexpr absl::Duration kLookAgain = absl::Seconds(1);
 
 class Ingest {
  public:
@@ -49,20 +33,22 @@ class Ingest {
 
   absl::StatusOr<IngestResult> Run() {
     AMAES_RETURN_IF_ERROR(CheckOptions());
-    AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Layout> layout, MakeLayout(options_.layout));
-    AMAES_ASSIGN_OR_RETURN(list_, layout->Scan(options_.from));
-    std::optional<DatasetVersion> previous;
-    if (!options_.previous.empty()) {
-      AMAES_ASSIGN_OR_RETURN(previous, ReadVersion(options_.previous));
-    }
-    AMAES_RETURN_IF_ERROR(files::MakeFolders(Records()));
     AMAES_RETURN_IF_ERROR(files::MakeFolders(options_.volumes));
-    LoadRecords();
-    AMAES_RETURN_IF_ERROR(ReadAll());
-    return Finish(previous.has_value() ? &*previous : nullptr);
+    if (options_.gang.rank != 0) return Help();
+    if (!options_.previous.empty()) {
+      AMAES_ASSIGN_OR_RETURN(previous_, ReadVersion(options_.previous));
+    }
+    AMAES_RETURN_IF_ERROR(Plan());
+    IndexedAnswers answers;
+    AMAES_RETURN_IF_ERROR(ReadShare(plan_.requests, answers));
+    AMAES_RETURN_IF_ERROR(Collect(answers));
+    return Finish();
   }
 
  private:
+  const DatasetVersion* previous() const { return previous_ ? &*previous_ : nullptr; }
+  bool alone() const { return options_.gang.world_size == 1; }
+
   absl::Status CheckOptions() const {
     if (options_.processes < 1) return absl::InvalidArgumentError("ingest: at least one process is needed");
     if (options_.child_command.empty()) return absl::InvalidArgumentError("ingest: no command that reads a file");
@@ -75,48 +61,207 @@ class Ingest {
     return absl::OkStatus();
   }
 
-  std::filesystem::path Records() const { return options_.staging / "files"; }
-
-  // Changes with the file and with the contract, so that a record speaks of exactly what a new read would find.
-  std::filesystem::path RecordPath(const ScanFile& file) const {
-    const std::filesystem::path path = options_.from / file.source;
-    const std::string key = absl::StrCat("amaes-ingest-file/1\n", file.source, "\n", Stamp(path), "\n",
-                                         Stamp(DataHalf(path)), "\n", ContractJson(options_.contract));
-    return Records() / absl::StrCat(Sha256Hex(key), ".json");
+  std::filesystem::path RequestsFile() const {
+    return options_.exchange / absl::StrCat("requests-", options_.gang.attempt, ".jsonl.zst");
+  }
+  std::filesystem::path AnswersFile(int rank) const {
+    return options_.exchange / absl::StrCat("answers-", options_.gang.attempt, "-", rank, ".jsonl.zst");
   }
 
-  // What an earlier run of this ingest has finished.
-  void LoadRecords() {
-    answers_.resize(list_.files.size());
-    progress_.files = static_cast<std::int64_t>(list_.files.size() + list_.skipped.size());
-    progress_.skipped = progress_.done = static_cast<std::int64_t>(list_.skipped.size());
-    for (std::size_t i = 0; i < list_.files.size(); ++i) {
-      const absl::StatusOr<std::string> text = files::Read(RecordPath(list_.files[i]));
-      absl::StatusOr<ReadAnswer> answer = text.ok() ? ParseAnswer(*text) : text.status();
-      if (answer.ok() && answer->final() && IsStored(*answer)) {
-        answers_[i] = *std::move(answer);
-        Count(answers_[i]);
-      } else {
-        waiting_.push_back(static_cast<std::int64_t>(i));
-      }
+  // --- rank 0 ---
+
+  absl::Status Plan() {
+    progress_.phase = "scan";
+    AMAES_RETURN_IF_ERROR(Report());
+    if (const std::int64_t removed = RemoveAbandoned(options_.volumes, clock_.Now()); removed > 0) {
+      LogInfo("ingest", "removed what killed readers had left", {{"files", removed}});
     }
-    std::reverse(waiting_.begin(), waiting_.end());
-    if (list_.files.size() > waiting_.size()) {
-      LogInfo("ingest", "goes on", {{"finished", list_.files.size() - waiting_.size()}, {"left", waiting_.size()}});
+    AMAES_ASSIGN_OR_RETURN(
+        plan_, PlanIngest(options_, previous(), [this](std::int64_t, std::int64_t) { return Report().ok(); }));
+    AMAES_RETURN_IF_ERROR(CheckSpace());
+    if (const std::size_t known = plan_.items.size() - plan_.requests.size(); known > 0) {
+      LogInfo("ingest", "goes on", {{"finished", known}, {"left", plan_.requests.size()}});
     }
+    AMAES_RETURN_IF_ERROR(HandOutExclusions());
+    if (!alone()) {
+      AMAES_RETURN_IF_ERROR(WriteRequests(RequestsFile(), plan_.requests));
+      options_.gang.tell("ingest-requests");
+    }
+    progress_.files = static_cast<std::int64_t>(plan_.items.size() - plan_.requests.size() + plan_.skipped.size());
+    progress_.skipped = progress_.done = static_cast<std::int64_t>(plan_.skipped.size());
+    progress_.disk_bytes = plan_.estimate.disk_bytes;
+    const int cores = std::min(options_.cores, options_.processes) * options_.gang.world_size;
+    progress_.estimated_seconds = plan_.estimate.core_seconds / std::max(1, cores);
+    for (std::size_t i = 0; i < plan_.items.size(); ++i) {
+      if (plan_.answers[i]) Count(*plan_.answers[i]);
+      progress_.unchanged += plan_.unchanged[i] ? 1 : 0;
+    }
+    return absl::OkStatus();
   }
 
-  // Whether the volume that an answer names is still in the store.
-  bool IsStored(const ReadAnswer& answer) const {
-    if (answer.outcome != ReadAnswer::Outcome::kVolume) return true;
+  absl::Status CheckSpace() const {
+    if (options_.free_bytes) return CheckDiskSpace(plan_.estimate, *options_.free_bytes);
     std::error_code error;
-    const auto size = std::filesystem::file_size(VolumePath(options_.volumes, answer.entry.volume), error);
-    return !error && static_cast<std::int64_t>(size) == answer.entry.stored_bytes;
+    const std::filesystem::space_info space = std::filesystem::space(options_.volumes, error);
+    return error ? absl::OkStatus() : CheckDiskSpace(plan_.estimate, static_cast<std::int64_t>(space.available));
+  }
+
+  // What readers look their voxels up in.
+  absl::Status HandOutExclusions() {
+    if (!previous_) return absl::OkStatus();
+    std::string lines;
+    for (const Exclusion& exclusion : previous_->exclusions) {
+      if (exclusion.kind != "voxels") continue;
+      absl::StrAppend(&lines, exclusion.value, " ", absl::StrReplaceAll(exclusion.reason, {{"\n", " "}}), "\n");
+    }
+    if (lines.empty()) return absl::OkStatus();
+    const std::filesystem::path file = options_.exchange / absl::StrCat("exclusions-", options_.gang.attempt);
+    AMAES_RETURN_IF_ERROR(files::MakeFolders(options_.exchange));
+    AMAES_RETURN_IF_ERROR(files::WriteAtomic(file, lines));
+    for (ReadRequest& request : plan_.requests) request.exclusions = file;
+    return absl::OkStatus();
+  }
+
+  // Answers of this rank and of all others into the plan.
+  absl::Status Collect(IndexedAnswers answers) {
+    for (int rank = 1; rank < options_.gang.world_size; ++rank) {
+      AMAES_ASSIGN_OR_RETURN(IndexedAnswers more, Await<IndexedAnswers>(absl::StrCat("ingest-answers-", rank), [&] {
+                               return ReadAnswers(AnswersFile(rank));
+                             }));
+      std::move(more.begin(), more.end(), std::back_inserter(answers));
+    }
+    for (auto& [index, answer] : answers) {
+      if (index < 0 || index >= static_cast<std::int64_t>(plan_.answers.size())) {
+        return absl::DataLossError("ingest: an answer belongs to no request");
+      }
+      plan_.answers[index] = std::move(answer);
+    }
+    for (const std::optional<ReadAnswer>& answer : plan_.answers) {
+      if (!answer) return absl::UnavailableError("ingest: a rank has not answered all of its requests");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<IngestResult> Finish() {
+    progress_.phase = "publish";
+    AMAES_RETURN_IF_ERROR(Report());
+    IngestResult result;
+    result.version.name = options_.dataset;
+    result.version.contract = plan_.contract;
+    if (previous_) {
+      result.version.exclusions = previous_->exclusions;
+      result.version.base = BaseNumber();
+    }
+    result.report = Summarise(plan_, previous(), result.version);
+    const IngestReport& report = result.report;
+    if (report.volumes == 0 && report.duplicates.empty() && !report.quarantined.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("no volume could be read: ", FrequentReasons(report.quarantined, 3)));
+    }
+    if (result.version.entries.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("there is no volume to make a version of: ", FrequentReasons(report.skipped, 3)));
+    }
+    FinishVersion(result.version, previous());
+    AMAES_RETURN_IF_ERROR(files::MakeFolders(options_.staging));
+    AMAES_RETURN_IF_ERROR(WriteUnused(options_.staging, Unused(result.version)));
+    AMAES_RETURN_IF_ERROR(WriteVersion(options_.staging, result.version, result.report));
+    LogInfo("ingest", "finished",
+            {{"files", report.files},
+             {"volumes", report.volumes},
+             {"unchanged", report.unchanged},
+             {"carried", report.carried},
+             {"duplicates", report.duplicates.size()},
+             {"quarantined", report.quarantined.size()},
+             {"skipped", report.skipped.size()}});
+    return result;
+  }
+
+  // The coordinator numbers versions by their folders, after they are written.
+  std::int64_t BaseNumber() const {
+    std::int64_t number = 0;
+    return absl::SimpleAtoi(options_.previous.filename().string(), &number) ? number : previous_->version;
+  }
+
+  // Final answers that are no entry of the version, by stamp.
+  std::vector<std::pair<std::string, ReadAnswer>> Unused(const DatasetVersion& version) const {
+    std::set<std::string> used;
+    for (const CatalogueEntry& entry : version.entries) used.insert(entry.stamp);
+    std::vector<std::pair<std::string, ReadAnswer>> out;
+    for (std::size_t i = 0; i < plan_.items.size(); ++i) {
+      if (plan_.answers[i]->final() && !used.contains(plan_.stamps[i]))
+        out.emplace_back(plan_.stamps[i], *plan_.answers[i]);
+    }
+    return out;
+  }
+
+  // --- the others ---
+
+  absl::StatusOr<IngestResult> Help() {
+    progress_.phase = "scan";
+    AMAES_RETURN_IF_ERROR(Report());
+    AMAES_ASSIGN_OR_RETURN(
+        const std::vector<ReadRequest> requests,
+        Await<std::vector<ReadRequest>>("ingest-requests", [&] { return ReadRequests(RequestsFile()); }));
+    IndexedAnswers answers;
+    AMAES_RETURN_IF_ERROR(ReadShare(requests, answers));
+    AMAES_RETURN_IF_ERROR(WriteAnswers(AnswersFile(options_.gang.rank), answers));
+    options_.gang.tell(absl::StrCat("ingest-answers-", options_.gang.rank));
+    return IngestResult();
+  }
+
+  // --- all ---
+
+  // Until the file that `read` looks for is there. The file is what counts: a word may get lost with a coordinator.
+  template <typename T>
+  absl::StatusOr<T> Await(const std::string& key, const std::function<absl::StatusOr<T>()>& read) {
+    while (true) {
+      absl::StatusOr<T> found = read();
+      if (!absl::IsNotFound(found.status())) return found;
+      AMAES_RETURN_IF_ERROR(options_.gang.wait(key, kLookAgain));
+      AMAES_RETURN_IF_ERROR(Report());
+    }
+  }
+
+  absl::Status ReadShare(const std::vector<ReadRequest>& requests, IndexedAnswers& answers) {
+    std::vector<ReadRequest> share;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const bool mine = static_cast<int>(i % static_cast<std::size_t>(options_.gang.world_size)) == options_.gang.rank;
+      if (mine) share.push_back(requests[i]);
+    }
+    progress_.phase = "read";
+    progress_.files += static_cast<std::int64_t>(share.size());
+    // Headers are with rank 0: it states the voxels of all ranks.
+    progress_.total_voxels = plan_.estimate.source_voxels;
+    const absl::Duration begun = clock_.Monotonic();
+    const auto report = [&] {
+      const double seconds = absl::ToDoubleSeconds(clock_.Monotonic() - begun);
+      progress_.voxels_per_second = seconds > 0 ? static_cast<double>(progress_.voxels) / seconds : 0;
+      return Report();
+    };
+    AMAES_RETURN_IF_ERROR(report());
+    return ReadRequestsInChildren(
+        options_, share, clock_,
+        [&](std::int64_t index, ReadAnswer answer) {
+          if (answer.outcome == ReadAnswer::Outcome::kVolume) {
+            progress_.voxels += VoxelCount(answer.entry.source_shape);
+            progress_.stored += answer.reused ? 0 : 1;
+          }
+          Count(answer);
+          answers.emplace_back(index, std::move(answer));
+          FaultPoint(
+              "ingest_file",
+              {.step = progress_.done, .rank = options_.gang.rank, .attempt = static_cast<int>(options_.gang.attempt)});
+          return report();
+        },
+        report);
   }
 
   void Count(const ReadAnswer& answer) {
     ++progress_.done;
-    if (answer.outcome != ReadAnswer::Outcome::kVolume)
+    if (answer.outcome == ReadAnswer::Outcome::kExcluded)
+      ++progress_.skipped;
+    else if (answer.outcome != ReadAnswer::Outcome::kVolume)
       ++progress_.quarantined;
     else if (!seen_.insert(answer.entry.voxel_digest).second)
       ++progress_.duplicates;
@@ -125,112 +270,16 @@ class Ingest {
   }
 
   absl::Status Report() {
-    reported_ = clock_.Monotonic();
     return !on_progress_ || on_progress_(progress_) ? absl::OkStatus() : absl::CancelledError("ingest stopped");
-  }
-
-  // Returning early destroys the readers, which kills them.
-  absl::Status ReadAll() {
-    AMAES_RETURN_IF_ERROR(Report());
-    while (!waiting_.empty() || !readers_.empty()) {
-      while (!waiting_.empty() && readers_.size() < static_cast<std::size_t>(options_.processes)) {
-        AMAES_RETURN_IF_ERROR(StartOne());
-      }
-      AMAES_RETURN_IF_ERROR(WaitForReaders());
-      if (clock_.Monotonic() - reported_ >= kProgressInterval) AMAES_RETURN_IF_ERROR(Report());
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status StartOne() {
-    const std::int64_t index = waiting_.back();
-    waiting_.pop_back();
-    const ReadRequest request{index, options_.from / list_.files[index].source, options_.volumes, options_.contract};
-    absl::StatusOr<ReaderProcess> reader = ReaderProcess::Start(
-        options_.child_command, request, {options_.memory_limit_bytes, options_.time_limit}, clock_.Monotonic());
-    if (!reader.ok()) return Annotate(reader.status(), "cannot start a reader");
-    readers_.push_back(std::make_unique<ReaderProcess>(*std::move(reader)));
-    return absl::OkStatus();
-  }
-
-  // Waits until something happens to a reader, and takes care of those that have ended or are late.
-  absl::Status WaitForReaders() {
-    std::vector<pollfd> descriptors;
-    absl::Duration wait = absl::Milliseconds(kPollMilliseconds);
-    const absl::Duration before = clock_.Monotonic();
-    for (const auto& reader : readers_) {
-      descriptors.push_back({reader->output_descriptor(), POLLIN, 0});
-      descriptors.push_back({reader->exit_descriptor(), POLLIN, 0});
-      wait = std::min(wait, std::max(reader->deadline() - before, absl::ZeroDuration()));
-    }
-    const int timeout = static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))));
-    if (poll(descriptors.data(), descriptors.size(), timeout) < 0 && errno != EINTR) {
-      return absl::UnavailableError(absl::StrCat("cannot wait for readers: errno ", errno));
-    }
-    const absl::Duration now = clock_.Monotonic();
-    std::vector<std::unique_ptr<ReaderProcess>> running;
-    std::vector<std::pair<std::int64_t, ReadAnswer>> ended;
-    for (std::size_t i = 0; i < readers_.size(); ++i) {
-      ReaderProcess& reader = *readers_[i];
-      if (descriptors[2 * i].revents != 0) reader.Drain();
-      if (descriptors[2 * i + 1].revents != 0)
-        ended.emplace_back(reader.index(), reader.Finish());
-      else if (now >= reader.deadline())
-        ended.emplace_back(reader.index(), reader.FinishLate());
-      else
-        running.push_back(std::move(readers_[i]));
-    }
-    readers_ = std::move(running);
-    for (auto& [index, answer] : ended) AMAES_RETURN_IF_ERROR(Take(index, std::move(answer)));
-    return absl::OkStatus();
-  }
-
-  absl::Status Take(std::int64_t index, ReadAnswer answer) {
-    if (answer.outcome == ReadAnswer::Outcome::kStore) {
-      return absl::Status(answer.code, absl::StrCat("the volume store cannot be used: ", answer.reason));
-    }
-    if (answer.final()) AMAES_RETURN_IF_ERROR(files::WriteAtomic(RecordPath(list_.files[index]), AnswerJson(answer)));
-    if (answer.outcome == ReadAnswer::Outcome::kVolume && !answer.reused) {
-      progress_.voxels += VoxelCount(answer.entry.source_shape);
-    }
-    Count(answer);
-    answers_[index] = std::move(answer);
-    FaultPoint("ingest_file", {.step = progress_.done});
-    return Report();
-  }
-
-  absl::StatusOr<IngestResult> Finish(const DatasetVersion* previous) {
-    IngestResult result;
-    result.version.name = options_.dataset;
-    result.version.contract = options_.contract;
-    result.report = Summarise(list_, answers_, result.version);
-    if (result.report.volumes == 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("no volume could be read: ", FrequentReasons(result.report, 3)));
-    }
-    FinishVersion(result.version, previous);
-    AMAES_RETURN_IF_ERROR(WriteVersion(options_.staging, result.version, result.report));
-    std::error_code ignored;  // records that stay behind only take space
-    std::filesystem::remove_all(Records(), ignored);
-    LogInfo("ingest", "finished",
-            {{"files", result.report.files},
-             {"volumes", result.report.volumes},
-             {"duplicates", result.report.duplicates.size()},
-             {"quarantined", result.report.quarantined.size()},
-             {"skipped", result.report.skipped.size()}});
-    return result;
   }
 
   const IngestOptions& options_;
   Clock& clock_;
   const std::function<bool(const IngestProgress&)>& on_progress_;
-  ScanList list_;
-  std::vector<ReadAnswer> answers_;    // one per file
-  std::vector<std::int64_t> waiting_;  // files to read, the next one last
-  std::vector<std::unique_ptr<ReaderProcess>> readers_;
+  std::optional<DatasetVersion> previous_;
+  IngestPlan plan_;             // rank 0
   std::set<std::string> seen_;  // voxel digests
   IngestProgress progress_;
-  absl::Duration reported_;
 };
 
 }  // namespace

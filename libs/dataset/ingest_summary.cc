@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,41 +10,88 @@
 #include "libs/base/log.h"
 
 namespace amaes {
+namespace {
 
-IngestReport Summarise(const ScanList& list, const std::vector<ReadAnswer>& answers, DatasetVersion& version) {
-  AMAES_CHECK(answers.size() == list.files.size());
+using Outcome = ReadAnswer::Outcome;
+
+CatalogueEntry EntryOf(const ScanFile& file, const std::string& stamp, const ReadAnswer& answer) {
+  CatalogueEntry entry = answer.entry;
+  entry.source = file.source;
+  entry.subject = file.subject;
+  entry.session = file.session;
+  entry.modality = file.modality;
+  entry.collection = file.collection;
+  entry.case_id = file.case_id;
+  entry.info = file.info;
+  entry.stamp = stamp;
+  return entry;
+}
+
+}  // namespace
+
+IngestReport Summarise(const IngestPlan& plan, const DatasetVersion* previous, DatasetVersion& version) {
   IngestReport report;
-  report.files = static_cast<std::int64_t>(list.files.size() + list.skipped.size());
-  for (const auto& [source, rule] : list.skipped) report.skipped.push_back({source, rule});
-  std::map<std::string, std::string> first_source;  // by voxel digest
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const ScanFile& file = list.files[i];
-    if (answers[i].outcome != ReadAnswer::Outcome::kVolume) {
-      report.quarantined.push_back({file.source, answers[i].reason});
+  report.files = static_cast<std::int64_t>(plan.items.size() + plan.skipped.size());
+  for (const auto& [source, rule] : plan.skipped) report.skipped.push_back({source, rule});
+  report.findings = plan.findings;
+  // Which source a volume is known by, and the sources of the version before.
+  std::map<std::string, std::string> source_of;  // by voxel digest
+  std::set<std::string> names;
+  if (previous != nullptr) {
+    for (const CatalogueEntry& entry : previous->entries) {
+      source_of.emplace(entry.voxel_digest, entry.source);
+      names.insert(entry.source);
+    }
+  }
+  std::set<std::string> taken;  // voxel digests
+  std::int64_t changed = 0;
+  for (std::size_t i = 0; i < plan.items.size(); ++i) {
+    AMAES_CHECK(plan.answers[i].has_value());
+    const ReadAnswer& answer = *plan.answers[i];
+    const ScanFile& file = plan.items[i];
+    if (plan.unchanged[i]) ++report.unchanged;
+    if (answer.outcome == Outcome::kExcluded) {
+      report.skipped.push_back({file.source, absl::StrCat("excluded: ", answer.reason)});
       continue;
     }
-    const auto [known, is_new] = first_source.emplace(answers[i].entry.voxel_digest, file.source);
-    if (!is_new) {
+    if (answer.outcome != Outcome::kVolume) {
+      report.quarantined.push_back({file.source, answer.reason});
+      continue;
+    }
+    const std::string& digest = answer.entry.voxel_digest;
+    const auto [known, is_new] = source_of.emplace(digest, file.source);
+    if (known->second != file.source || taken.contains(digest)) {
       report.duplicates.push_back({file.source, known->second});
       continue;
     }
-    CatalogueEntry entry = answers[i].entry;
-    entry.source = file.source;
-    entry.subject = file.subject;
-    entry.session = file.session;
-    entry.modality = file.modality;
-    entry.collection = file.collection;
-    entry.case_id = file.case_id;
-    entry.info = file.info;
-    version.entries.push_back(std::move(entry));
+    changed += is_new && names.contains(file.source) ? 1 : 0;
+    taken.insert(digest);
+    version.entries.push_back(EntryOf(file, plan.stamps[i], answer));
+    for (const auto& [role, reason] : answer.companions) {
+      report.companions.push_back({file.source, absl::StrCat(role, ": ", reason)});
+    }
     ++report.volumes;
   }
+  if (previous != nullptr) {
+    for (const CatalogueEntry& entry : previous->entries) {
+      if (taken.contains(entry.voxel_digest)) continue;
+      version.entries.push_back(entry);
+      ++report.carried;
+    }
+  }
+  if (changed > 0) {
+    report.findings.push_back(absl::StrCat(
+        changed, changed == 1 ? " file has" : " files have",
+        " the name of a volume of the version before, and other voxels: both are kept; exclude what is out of date"));
+  }
+  std::sort(report.skipped.begin(), report.skipped.end(),
+            [](const auto& a, const auto& b) { return a.source < b.source; });
   return report;
 }
 
-std::string FrequentReasons(const IngestReport& report, std::size_t limit) {
+std::string FrequentReasons(const std::vector<IngestReport::Item>& items, std::size_t limit) {
   std::map<std::string, std::int64_t> counts;
-  for (const IngestReport::Item& item : report.quarantined) ++counts[item.reason];
+  for (const IngestReport::Item& item : items) ++counts[item.reason];
   std::vector<std::pair<std::int64_t, std::string>> order;
   for (const auto& [reason, count] : counts) order.emplace_back(-count, reason);
   std::sort(order.begin(), order.end());

@@ -48,7 +48,8 @@ std::vector<Exclusion> Exclusions(const json& object) {
 }
 
 std::string VersionJson(const DatasetVersion& version, const std::string& catalogue_sha256) {
-  const json object = {{"catalogue_sha256", catalogue_sha256},
+  const json object = {{"base", version.base},
+                       {"catalogue_sha256", catalogue_sha256},
                        {"contract", json::parse(ContractJson(version.contract))},
                        {"digest", version.digest},
                        {"exclusions", ExclusionsJson(version.exclusions)},
@@ -71,6 +72,7 @@ absl::Status ParseVersion(const std::string& text, DatasetVersion& version, Stat
     }
     version.name = Field<std::string>(object, "name");
     version.version = Field<std::int64_t>(object, "version");
+    version.base = Field<std::int64_t>(object, "base");
     version.digest = Field<std::string>(object, "digest");
     const absl::StatusOr<Contract> contract = ParseContract(CanonicalJson(Field<json>(object, "contract")));
     if (!contract.ok()) return absl::DataLossError(absl::StrCat("field 'contract': ", contract.status().message()));

@@ -116,6 +116,9 @@ void CheckIngest(const IngestSpec& spec, Problems& out) {
     out.push_back({"from", "has a zero byte"});
   }
   const absl::StatusOr<SpacingChoice> spacing = ParseSpacing(spec.spacing);
+  if (spec.reference_crop && spec.contract != "amaes") {
+    out.push_back({"reference_crop", absl::StrCat("is of the contract amaes, not of ", spec.contract)});
+  }
   if (!spacing.ok()) out.push_back({"spacing", std::string(spacing.status().message())});
 }
 

@@ -149,6 +149,11 @@ void ToProto(const IngestCount& in, v1::WorkerReport& message) {
   out.set_duplicates(in.duplicates);
   out.set_skipped(in.skipped);
   out.set_voxels(in.voxels);
+  out.set_unchanged(in.unchanged);
+  out.set_total_voxels(in.total_voxels);
+  out.set_disk_bytes(in.disk_bytes);
+  out.set_voxels_per_second(in.voxels_per_second);
+  out.set_estimated_seconds(in.estimated_seconds);
 }
 IngestCount FromProto(const v1::IngestCount& in) {
   return {.files = in.files(),
@@ -157,7 +162,12 @@ IngestCount FromProto(const v1::IngestCount& in) {
           .quarantined = in.quarantined(),
           .duplicates = in.duplicates(),
           .skipped = in.skipped(),
-          .voxels = in.voxels()};
+          .voxels = in.voxels(),
+          .unchanged = in.unchanged(),
+          .total_voxels = in.total_voxels(),
+          .disk_bytes = in.disk_bytes(),
+          .voxels_per_second = in.voxels_per_second(),
+          .estimated_seconds = in.estimated_seconds()};
 }
 
 void ToProto(const DatasetStaged& in, v1::WorkerReport& message) {

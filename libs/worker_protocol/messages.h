@@ -86,6 +86,8 @@ struct CheckpointDeleted {
 };
 struct IngestCount {
   std::int64_t files = 0, done = 0, volumes = 0, quarantined = 0, duplicates = 0, skipped = 0, voxels = 0;
+  std::int64_t unchanged = 0, total_voxels = 0, disk_bytes = 0;
+  double voxels_per_second = 0, estimated_seconds = 0;
   bool operator==(const IngestCount&) const = default;
 };
 struct DatasetStaged {

@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <set>
 
 #include "absl/strings/numbers.h"
 #include "libs/base/clock.h"
-#include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/catalogue.h"
 #include "libs/dataset/ingest.h"
+#include "libs/dataset/ingest_plan.h"
 #include "libs/spec/spec_io.h"
 #include "libs/worker_protocol/channel.h"
 
@@ -27,42 +29,79 @@ int SlotCores() {
   return value != nullptr && absl::SimpleAtoi(value, &cores) && cores > 0 ? cores : 1;
 }
 
+// Ranks find each other's files by themselves; words through the coordinator save them the time to look again.
+IngestGang GangOf(const WorkerStart& start, AgentLink& link) {
+  IngestGang gang;
+  gang.rank = start.rank;
+  gang.world_size = start.world_size;
+  gang.attempt = start.attempt;
+  gang.tell = [&link](const std::string& key) { (void)link.Set(key, "1"); };
+  gang.wait = [&link, told = std::set<std::string>()](const std::string& key, absl::Duration timeout) mutable {
+    // Once told, the word comes at once, the file perhaps later: then only the time counts.
+    const absl::Status status = link.Wait(told.contains(key) ? "ingest-nothing" : key, timeout).status();
+    if (status.ok()) told.insert(key);
+    if (absl::IsAborted(status)) return absl::CancelledError("the attempt is over");
+    return absl::IsDeadlineExceeded(status) ? absl::OkStatus() : status;
+  };
+  return gang;
+}
+
 absl::StatusOr<IngestOptions> OptionsOf(const WorkerStart& start, const std::vector<std::string>& child_command) {
   AMAES_ASSIGN_OR_RETURN(const JobSpec spec, SpecFromCompleteJson(start.spec_json));
+  const IngestSpec& job = spec.ingest;
+  const std::filesystem::path staging = start.staging_folder;
   IngestOptions options;
-  options.dataset = spec.ingest.dataset;
-  options.from = spec.ingest.from;
-  options.layout = spec.ingest.layout;
-  options.contract.name = spec.ingest.contract;
-  options.contract.reference_crop = spec.ingest.reference_crop;
+  options.dataset = job.dataset;
+  options.from = job.from;
+  options.layout = job.layout;
+  options.source = job.source;
+  AMAES_ASSIGN_OR_RETURN(options.contract, ContractOf(job.contract, job.spacing, job.reference_crop));
+  options.spacing = job.spacing;
+  options.frames = job.frames;
+  options.nonfinite = job.nonfinite;
+  options.labels = job.labels;
   options.volumes = start.volumes_folder;
-  options.staging = start.staging_folder;
+  options.staging = staging / kStagedVersion;
+  options.exchange = staging / "exchange";
+  options.records = staging.parent_path() / kIngestRecords;
   options.previous = start.previous_folder;
-  options.processes = spec.ingest.processes > 0 ? static_cast<int>(spec.ingest.processes) : SlotCores();
-  options.memory_limit_bytes = static_cast<std::uint64_t>(spec.ingest.memory_limit_mib) << 20;
-  options.time_limit = absl::Seconds(spec.ingest.time_limit_seconds);
+  options.cores = SlotCores();
+  options.processes = job.processes > 0 ? static_cast<int>(job.processes) : options.cores;
+  options.memory_limit_bytes = static_cast<std::uint64_t>(job.memory_limit_mib) << 20;
+  options.time_limit = absl::Seconds(job.time_limit_seconds);
   options.child_command = child_command;
   return options;
 }
 
 IngestCount CountOf(const IngestProgress& p) {
-  return {p.files, p.done, p.volumes, p.quarantined, p.duplicates, p.skipped, p.voxels};
+  return {.files = p.files,
+          .done = p.done,
+          .volumes = p.volumes,
+          .quarantined = p.quarantined,
+          .duplicates = p.duplicates,
+          .skipped = p.skipped,
+          .voxels = p.voxels,
+          .unchanged = p.unchanged,
+          .total_voxels = p.total_voxels,
+          .disk_bytes = p.disk_bytes,
+          .voxels_per_second = p.voxels_per_second,
+          .estimated_seconds = p.estimated_seconds};
 }
 
 // Reads everything, writes the version into the staging folder, reports it.
 absl::Status Ingest(AgentLink& link, const std::vector<std::string>& child_command) {
   AMAES_ASSIGN_OR_RETURN(const WorkerStart start, link.WaitForStart(kStartTimeout));
-  AMAES_ASSIGN_OR_RETURN(const IngestOptions options, OptionsOf(start, child_command));
-  AMAES_RETURN_IF_ERROR(files::MakeFolders(options.volumes));
-  AMAES_RETURN_IF_ERROR(files::MakeFolders(options.staging));
-  link.Report(WorkerPhase{"read", 0});
-  AMAES_ASSIGN_OR_RETURN(const IngestResult result, RunIngest(options, SystemClock(), [&](const IngestProgress& progress) {
+  AMAES_ASSIGN_OR_RETURN(IngestOptions options, OptionsOf(start, child_command));
+  options.gang = GangOf(start, link);
+  std::string phase;
+  AMAES_ASSIGN_OR_RETURN(const IngestResult result,
+                         RunIngest(options, SystemClock(), [&](const IngestProgress& progress) {
+                           if (progress.phase != phase) link.Report(WorkerPhase{progress.phase, 0});
+                           phase = progress.phase;
                            link.Report(CountOf(progress));
                            return !link.stop_requested().has_value();
                          }));
-  link.Report(WorkerPhase{"publish", 0});
-  AMAES_RETURN_IF_ERROR(WriteVersion(options.staging, result.version, result.report));
-  link.Report(DatasetStaged{result.version.digest});
+  if (start.rank == 0) link.Report(DatasetStaged{result.version.digest});
   return absl::OkStatus();
 }
 

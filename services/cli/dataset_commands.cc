@@ -1,8 +1,7 @@
-// dataset add | ls | show, phantom
+// dataset ls | show, phantom
 #include <filesystem>
 #include <iostream>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -12,72 +11,12 @@
 #include "libs/volume/phantom.h"
 #include "proto/amaes/v1/datasets.grpc.pb.h"
 #include "services/cli/context.h"
+#include "services/cli/dataset_view.h"
 #include "services/cli/exit_codes.h"
 #include "services/cli/output.h"
-#include "services/cli/progress_view.h"
-#include "services/cli/submit.h"
-#include "services/cli/watch.h"
 
 namespace amaes {
 namespace {
-
-struct AddFlags {
-  std::string name, from, layout = "auto", contract = "amaes", request_id;
-  std::vector<std::string> assignments;
-  bool reference_crop = false, wait = false;
-};
-
-// NAME or NAME@VERSION.   - InvalidArgument: a version that is no number.
-absl::StatusOr<v1::GetDatasetVersionRequest> ParseReference(const std::string& text) {
-  v1::GetDatasetVersionRequest request;
-  const std::size_t at = text.find('@');
-  request.set_name(text.substr(0, at));
-  std::int64_t version = 0;
-  if (at != std::string::npos && (!absl::SimpleAtoi(text.substr(at + 1), &version) || version < 1)) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not NAME or NAME@VERSION"));
-  }
-  request.set_version(version);
-  return request;
-}
-
-void PrintItems(const std::string& title, const google::protobuf::RepeatedPtrField<v1::IngestReport::Item>& items) {
-  if (items.empty()) return;
-  std::cout << "\n" << title << " (" << items.size() << ")\n";
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& item : items) rows.push_back({item.source(), item.reason()});
-  std::cout << FormatTable({"FILE", "REASON"}, rows);
-}
-
-absl::StatusOr<v1::IngestReport> GetReport(Context& context, const v1::GetDatasetVersionRequest& request) {
-  const auto stub = context.Stub<v1::DatasetService>();
-  return Call(*stub, &v1::DatasetService::Stub::GetIngestReport, request);
-}
-
-absl::StatusOr<int> Add(Context& context, const AddFlags& flags) {
-  std::error_code error;
-  const std::filesystem::path from = std::filesystem::canonical(flags.from, error);
-  if (error) return absl::NotFoundError(absl::StrCat("--from ", flags.from, ": ", error.message()));
-  std::vector<std::string> assignments = {
-      "kind=ingest", absl::StrCat("dataset=", flags.name), absl::StrCat("from=", from.string()),
-      absl::StrCat("layout=", flags.layout), absl::StrCat("contract=", flags.contract),
-      absl::StrCat("reference_crop=", flags.reference_crop ? "true" : "false")};
-  assignments.insert(assignments.end(), flags.assignments.begin(), flags.assignments.end());
-  AMAES_ASSIGN_OR_RETURN(const v1::CreateJobResponse response,
-                         CreateJob(context, ParseSpec("", assignments), flags.request_id, false));
-  if (!flags.wait) {
-    std::cout << (context.json() ? ToJson(response) : absl::StrCat(response.job().id(), "\n"));
-    if (!context.json()) std::cerr << "watch it: amaes job watch " << response.job().id() << "\n";
-    return kExitOk;
-  }
-  AMAES_ASSIGN_OR_RETURN(const v1::Job job, WatchToEnd(context, response.job().id()));
-  std::cout << (context.json() ? ToJson(job) : absl::StrCat(RenderOutcome(job), "\n"));
-  if (!context.json() && job.ingest().quarantined() > 0 && !job.dataset_version().empty()) {
-    AMAES_ASSIGN_OR_RETURN(const v1::GetDatasetVersionRequest reference, ParseReference(job.dataset_version()));
-    AMAES_ASSIGN_OR_RETURN(const v1::IngestReport report, GetReport(context, reference));
-    PrintItems("quarantined", report.quarantined());
-  }
-  return ExitCodeOfJob(job);
-}
 
 absl::StatusOr<int> List(Context& context, const std::string& filter, int limit) {
   const auto stub = context.Stub<v1::DatasetService>();
@@ -198,22 +137,7 @@ absl::StatusOr<int> WritePhantoms(const PhantomFlags& flags) {
 void AddDatasetCommands(CLI::App& app, Context& context) {
   CLI::App* datasets = AddCommand(app, "dataset", "Datasets: add scans, list, show", "amaes dataset ls");
   datasets->require_subcommand(1);
-  {
-    CLI::App* command = AddCommand(*datasets, "add", "Makes a dataset version of a folder of scans (a job of kind ingest)",
-                                   "amaes dataset add my-scans --from /data/scans --wait");
-    auto flags = std::make_shared<AddFlags>();
-    command->add_option("name", flags->name, "Name of the dataset")->required();
-    command->add_option("--from", flags->from, "Folder with the scans (NIfTI-1/2, ANALYZE)")->required();
-    command->add_option("--layout", flags->layout, "How the scans lie there: auto or folder")->capture_default_str();
-    command->add_option("--contract", flags->contract, "Preprocessing: amaes")->capture_default_str();
-    command->add_flag("--reference-crop", flags->reference_crop, "Crop as the reference does, one voxel too large");
-    command->add_option("--set", flags->assignments, "A further field of the spec, e.g. memory_limit_mib=8192")
-        ->expected(1)
-        ->take_all();
-    command->add_option("--request-id", flags->request_id, "Makes a repeated call harmless");
-    command->add_flag("--wait", flags->wait, "Follows the job to its end and lists quarantined files");
-    context.OnRun(command, [&context, flags] { return Add(context, *flags); });
-  }
+  AddDatasetAddCommand(*datasets, context);
   {
     CLI::App* command = AddCommand(*datasets, "ls", "Lists dataset versions, newest first", "amaes dataset ls --filter name=my-scans");
     auto filter = std::make_shared<std::string>();

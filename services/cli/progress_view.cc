@@ -18,13 +18,18 @@ constexpr double kPlainEvery = 0.05;  // of the way
 
 const char* StateColour(v1::JobState state) {
   switch (state) {
-    case v1::JOB_STATE_RUNNING: return "\x1b[36m";
-    case v1::JOB_STATE_SUCCEEDED: return "\x1b[32m";
-    case v1::JOB_STATE_FAILED: return "\x1b[31m";
+    case v1::JOB_STATE_RUNNING:
+      return "\x1b[36m";
+    case v1::JOB_STATE_SUCCEEDED:
+      return "\x1b[32m";
+    case v1::JOB_STATE_FAILED:
+      return "\x1b[31m";
     case v1::JOB_STATE_QUEUED:
     case v1::JOB_STATE_STARTING:
-    case v1::JOB_STATE_STOPPING: return "\x1b[33m";
-    default: return "";
+    case v1::JOB_STATE_STOPPING:
+      return "\x1b[33m";
+    default:
+      return "";
   }
 }
 
@@ -89,7 +94,8 @@ std::string Speed(const v1::TrainingProgress& t) {
 
 std::string CheckpointAge(const v1::TrainingProgress& t, absl::Time now) {
   if (!t.has_checkpoint_time()) return "no checkpoint yet";
-  return absl::StrCat("checkpoint of step ", FormatCount(t.checkpoint_step()), ", ", Age(t.checkpoint_time(), now), " ago");
+  return absl::StrCat("checkpoint of step ", FormatCount(t.checkpoint_step()), ", ", Age(t.checkpoint_time(), now),
+                      " ago");
 }
 
 const v1::Validation* Newest(const v1::TrainingProgress& t, const std::string& split) {
@@ -104,14 +110,28 @@ std::string ValidationText(const v1::Validation& v) {
                          FormatNumber(v.loss_masked()), FormatNumber(v.loss_visible_mean()), v.masked_r2());
 }
 
+std::string IngestSpeed(const v1::IngestProgress& p) {
+  if (p.voxels_per_second() > 0) {
+    return absl::StrFormat("%s voxels/s  %s of %s voxels",
+                           FormatCount(static_cast<std::int64_t>(p.voxels_per_second())), FormatCount(p.voxels()),
+                           FormatCount(p.total_voxels()));
+  }
+  if (p.total_voxels() == 0) return "";
+  return absl::StrFormat("estimate: %s voxels to read, %s of disk, %s", FormatCount(p.total_voxels()),
+                         FormatBytes(p.disk_bytes()), FormatDuration(p.estimated_seconds()));
+}
+
 std::string IngestCounts(const v1::IngestProgress& p) {
-  return absl::StrFormat("%d volumes  %d quarantined  %d duplicates  %d skipped by rule", p.volumes(), p.quarantined(),
-                         p.duplicates(), p.skipped());
+  std::string text = absl::StrFormat("%d volumes  %d quarantined  %d duplicates  %d skipped by rule", p.volumes(),
+                                     p.quarantined(), p.duplicates(), p.skipped());
+  if (p.unchanged() > 0) absl::StrAppend(&text, "  ", p.unchanged(), " unchanged");
+  return text;
 }
 
 std::string Title(const v1::Job& job) {
   std::string title = job.id();
-  if (!job.spec().name().empty() && job.spec().name() != job.id()) absl::StrAppend(&title, " (", job.spec().name(), ")");
+  if (!job.spec().name().empty() && job.spec().name() != job.id())
+    absl::StrAppend(&title, " (", job.spec().name(), ")");
   return title;
 }
 
@@ -142,6 +162,7 @@ std::vector<std::string> RenderJob(const v1::Job& job, absl::Time now, const Vie
   if (!job.training().phase().empty() && job.training().phase() != "train") {
     absl::StrAppend(&head, "  ", job.training().phase());
   }
+  if (job.has_ingest() && !job.ingest().phase().empty()) absl::StrAppend(&head, "  ", job.ingest().phase());
   add(head, options.colour ? StateColour(job.state()) : "");
   if (const std::string why = WhyText(job); !why.empty()) add(absl::StrCat("  ", why), kDim);
   const double fraction = Fraction(job);
@@ -158,6 +179,9 @@ std::vector<std::string> RenderJob(const v1::Job& job, absl::Time now, const Vie
     }
   } else if (job.has_ingest()) {
     add(absl::StrCat("  ", IngestCounts(job.ingest())));
+    if (const std::string speed = IngestSpeed(job.ingest()); !speed.empty() && !IsTerminalState(job.state())) {
+      add(absl::StrCat("  ", speed));
+    }
   }
   return lines;
 }
@@ -169,7 +193,8 @@ std::string PlainLine(const v1::Job& job, const v1::Job& previous, absl::Time no
                        job.training().checkpoint_step() != previous.training().checkpoint_step() ||
                        std::floor(Fraction(job) / kPlainEvery) != std::floor(Fraction(previous) / kPlainEvery);
   if (!changed) return "";
-  std::string line = absl::StrCat(absl::FormatTime("%H:%M:%S", now, absl::LocalTimeZone()), " ", StateName(job.state()));
+  std::string line =
+      absl::StrCat(absl::FormatTime("%H:%M:%S", now, absl::LocalTimeZone()), " ", StateName(job.state()));
   if (const std::string why = WhyText(job); !why.empty()) absl::StrAppend(&line, " ", why);
   if (job.has_training() && job.training().total_steps() > 0) {
     absl::StrAppend(&line, "  ", Counter(job));
@@ -181,6 +206,10 @@ std::string PlainLine(const v1::Job& job, const v1::Job& previous, absl::Time no
     }
   } else if (job.has_ingest() && job.ingest().files() > 0) {
     absl::StrAppend(&line, "  ", Counter(job), "  ", IngestCounts(job.ingest()));
+    if (!IsTerminalState(job.state())) {
+      if (const std::string speed = IngestSpeed(job.ingest()); !speed.empty()) absl::StrAppend(&line, "  ", speed);
+      if (Eta(job) > 0) absl::StrAppend(&line, "  ETA ", FormatDuration(Eta(job)));
+    }
   }
   return line;
 }

@@ -86,6 +86,8 @@ class Engine {
   std::filesystem::path JobFolder(const JobId& job) const { return options_.home / "jobs" / job.value; }
   std::filesystem::path DatasetFolder(const std::string& name, std::int64_t version) const;
   std::filesystem::path StagingFolder(const LiveJob& job) const;
+  // What an ingest that has ended leaves behind, but for what is finished (kIngestRecords): the next one goes on there.
+  void DropStaging(const LiveJob& job) const;
 
  private:
   Engine(const EngineOptions& options, Store& store, Clock& clock, Metrics& metrics);
@@ -115,6 +117,7 @@ class Engine {
   absl::Status TakeUpAttempt(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // engine_create.cc
+  absl::Status CheckDatasetContract(const IngestSpec& spec);
   absl::StatusOr<JobSpec> Resolve(const ParsedSpec& parsed, std::string* dataset);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
@@ -169,6 +172,7 @@ class Engine {
   void PublishWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Publication> Publish(const std::filesystem::path& staging, const std::string& dataset,
                                       const std::string& digest);
+  void DelayPublication(LiveJob& job, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FinishIngest(LiveJob& job, const absl::StatusOr<Publication>& publication)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

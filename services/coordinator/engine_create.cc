@@ -7,6 +7,7 @@
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
+#include "libs/dataset/ingest_plan.h"
 #include "libs/rpc/errors.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
@@ -42,12 +43,28 @@ absl::Status CheckRequestId(const CreateRequest& request) {
 
 }  // namespace
 
+// Volumes of one dataset have one contract.
+absl::Status Engine::CheckDatasetContract(const IngestSpec& spec) {
+  const absl::StatusOr<DatasetRecord> known = store_.GetDataset(spec.dataset, 0);
+  if (absl::IsNotFound(known.status())) return absl::OkStatus();
+  if (!known.ok()) return known.status();
+  AMAES_ASSIGN_OR_RETURN(const Contract existing, ParseContract(known->contract_json));
+  AMAES_ASSIGN_OR_RETURN(const Contract wanted, ContractOf(spec.contract, spec.spacing, spec.reference_crop));
+  const absl::Status same = CheckSameContract(existing, wanted, spec.spacing, spec.dataset);
+  if (same.ok()) return same;
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "CONTRACT_DIFFERS", same.message(),
+                         {{"dataset", spec.dataset}});
+}
+
 absl::StatusOr<JobSpec> Engine::Resolve(const ParsedSpec& parsed, std::string* dataset) {
   std::vector<SpecProblem> problems = parsed.problems;
   const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
   problems.insert(problems.end(), values.begin(), values.end());
   if (!problems.empty()) return InvalidSpec(problems);
-  if (parsed.spec.kind != JobKind::kPretrain) return ResolveSpec(parsed.spec, {});
+  if (parsed.spec.kind != JobKind::kPretrain) {
+    AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
+    return ResolveSpec(parsed.spec, {});
+  }
   const PretrainSpec::Dataset& wanted = parsed.spec.pretrain.dataset;
   const absl::StatusOr<DatasetRecord> record = store_.GetDataset(wanted.name, wanted.version);
   if (absl::IsNotFound(record.status())) {
@@ -187,6 +204,7 @@ absl::StatusOr<JobView> Engine::CancelJob(const std::string& id_or_name) {
         SendStop(*job);
       } else {
         Count(metrics_, kJobsFinished, {{"outcome", "cancelled"}});
+        DropStaging(*job);
         ForgetEnded(id);
       }
     }

@@ -185,6 +185,7 @@ absl::Status Engine::EndAttempt(LiveJob& job, JobChange change, const AttemptEnd
                           : job.record.state == JobState::kFailed  ? "failed"
                                                                    : "cancelled";
     Count(metrics_, kJobsFinished, {{"outcome", outcome}});
+    DropStaging(job);
     ForgetEnded(id);
   }
   Wake();

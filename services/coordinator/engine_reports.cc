@@ -135,7 +135,7 @@ absl::Status Engine::Apply(LiveJob& job, int rank, const WorkerReport& report) {
     return MarkCheckpoint(job, deleted->name, CheckpointState::kDeleted, "");
   } else if (const auto* ingest = std::get_if<IngestCount>(&report)) {
     job.first_step = true;
-    job.progress.Note(*ingest, now);
+    job.progress.Note(rank, *ingest, now);
   } else if (const auto* staged = std::get_if<DatasetStaged>(&report)) {
     job.progress.staged_digest = staged->digest;
     job.dirty = true;

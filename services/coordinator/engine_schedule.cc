@@ -81,6 +81,7 @@ void Engine::StartGang(LiveJob& job, const Decision& decision) {
   change.progress.base = change.progress.best;
   change.progress.staged_digest.clear();
   change.progress.phase.clear();
+  change.progress.ingest_ranks.clear();
   change.progress.ranks.assign(decision.ranks.size(), RankOutcome());
   change.attempt = &attempt.record;
   change.events.emplace_back("PLACED", change.record.message);

@@ -23,7 +23,7 @@ constexpr MetricName kMemory{"process_resident_memory_bytes", "Resident memory o
 struct JobGauge {
   MetricName metric;
   double (*value)(const JobView&);
-  bool pretrain_only;
+  bool pretrain, ingest;  // kinds that have it
 };
 
 constexpr JobGauge kJobGauges[] = {
@@ -32,22 +32,40 @@ constexpr JobGauge kJobGauges[] = {
        return static_cast<double>(v.spec.kind == JobKind::kPretrain ? v.progress.training.step
                                                                     : v.progress.ingest.done);
      },
-     false},
+     true,
+     true},
+    {{"amaes_job_ingest_files", "Files of an ingest, all of them."},
+     [](const JobView& v) { return static_cast<double>(v.progress.ingest.files); },
+     false,
+     true},
+    {{"amaes_job_ingest_quarantined", "Files of an ingest that could not be read."},
+     [](const JobView& v) { return static_cast<double>(v.progress.ingest.quarantined); },
+     false,
+     true},
+    {{"amaes_job_ingest_voxels_per_second", "Source voxels read, preprocessed and stored per second, all workers."},
+     [](const JobView& v) { return v.progress.ingest.voxels_per_second; },
+     false,
+     true},
     {{"amaes_job_loss_masked", "Mean squared error on masked voxels, last report."},
      [](const JobView& v) { return v.progress.training.loss_masked; },
-     true},
+     true,
+     false},
     {{"amaes_job_masked_r2", "1 - error on masked voxels / error of filling them with the visible mean."},
      [](const JobView& v) { return v.progress.training.masked_r2; },
-     true},
+     true,
+     false},
     {{"amaes_job_samples_per_second", "Samples trained on per second."},
      [](const JobView& v) { return v.progress.training.samples_per_second; },
-     true},
+     true,
+     false},
     {{"amaes_job_data_wait_ratio", "Share of the time spent waiting for samples, 0 to 1."},
      [](const JobView& v) { return v.progress.training.data_wait_ratio; },
-     true},
+     true,
+     false},
     {{"amaes_job_last_checkpoint_step", "Step of the newest committed checkpoint; -1 = none."},
      [](const JobView& v) { return static_cast<double>(v.progress.checkpoint_step); },
-     true},
+     true,
+     false},
 };
 
 double ResidentBytes() {
@@ -100,7 +118,7 @@ void Gauges::SetJobs() {
     if (view.record.attempt == 0) continue;
     live.insert(view.record.id.value);
     for (const JobGauge& gauge : kJobGauges) {
-      if (gauge.pretrain_only && view.spec.kind != JobKind::kPretrain) continue;
+      if (!(view.spec.kind == JobKind::kPretrain ? gauge.pretrain : gauge.ingest)) continue;
       metrics_.Set(gauge.metric.name, gauge.metric.help, {{"job", view.record.id.value}}, gauge.value(view));
     }
   }

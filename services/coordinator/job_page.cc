@@ -40,7 +40,10 @@ std::string IngestFacts(const JobView& job) {
   const IngestCount& p = job.progress.ingest;
   return Facts({{"files", absl::StrCat(p.done, " / ", p.files)},
                 {"left", html::Seconds(IngestEta(job))},
+                {"voxels per second", html::Number(p.voxels_per_second)},
+                {"voxels", absl::StrCat(p.voxels, " / ", p.total_voxels)},
                 {"volumes", absl::StrCat(p.volumes)},
+                {"unchanged", absl::StrCat(p.unchanged)},
                 {"quarantined", absl::StrCat(p.quarantined)},
                 {"duplicates", absl::StrCat(p.duplicates)},
                 {"skipped", absl::StrCat(p.skipped)},

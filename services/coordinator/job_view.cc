@@ -48,6 +48,12 @@ v1::IngestProgress IngestOf(const JobView& view) {
   out.set_duplicates(in.duplicates);
   out.set_skipped(in.skipped);
   out.set_voxels(in.voxels);
+  out.set_unchanged(in.unchanged);
+  out.set_total_voxels(in.total_voxels);
+  out.set_disk_bytes(in.disk_bytes);
+  out.set_voxels_per_second(in.voxels_per_second);
+  out.set_estimated_seconds(in.estimated_seconds);
+  out.set_phase(view.progress.phase);
   out.set_eta_seconds(IngestEta(view));
   return out;
 }
@@ -61,12 +67,12 @@ double TrainingEta(const JobView& view) {
 }
 
 double IngestEta(const JobView& view) {
-  const JobProgress& progress = view.progress;
-  if (view.record.state != JobState::kRunning || progress.ingest.done <= 0 || !IsTimestamp(progress.ingest_started))
-    return 0;
-  const double seconds = absl::ToDoubleSeconds(progress.updated - progress.ingest_started);
-  return seconds / static_cast<double>(progress.ingest.done) *
-         static_cast<double>(std::max<std::int64_t>(0, progress.ingest.files - progress.ingest.done));
+  const IngestCount& ingest = view.progress.ingest;
+  if (view.record.state != JobState::kRunning) return 0;
+  // Until the first file is done, what the headers promised.
+  if (ingest.voxels == 0 || !(ingest.voxels_per_second > 0)) return ingest.estimated_seconds;
+  const auto left = static_cast<double>(ingest.total_voxels - ingest.voxels);
+  return std::max(0.0, left / ingest.voxels_per_second);
 }
 
 double ShareDone(const JobView& view) {

@@ -39,6 +39,9 @@ struct LiveJob {
   JobProgress progress;
   std::optional<LiveAttempt> attempt;
   bool publishing = false;  // an ingest whose workers are done: Tick publishes its dataset
+  // After an I/O error of publishing: when to try again, how long the pause was, and what the log has been told.
+  absl::Duration publish_again, publish_pause;
+  std::string publish_error;
   bool first_step = false;  // every rank takes part
   bool dirty = false;       // `progress` holds facts that are not stored yet and have to be
   std::int64_t change = 0;

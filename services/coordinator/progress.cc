@@ -50,8 +50,18 @@ TrainProgress TrainingFromJson(const json& j) {
 }
 
 json IngestToJson(const IngestCount& c) {
-  return {{"files", c.files},           {"done", c.done},       {"volumes", c.volumes}, {"quarantined", c.quarantined},
-          {"duplicates", c.duplicates}, {"skipped", c.skipped}, {"voxels", c.voxels}};
+  return {{"files", c.files},
+          {"done", c.done},
+          {"volumes", c.volumes},
+          {"quarantined", c.quarantined},
+          {"duplicates", c.duplicates},
+          {"skipped", c.skipped},
+          {"voxels", c.voxels},
+          {"unchanged", c.unchanged},
+          {"total_voxels", c.total_voxels},
+          {"disk_bytes", c.disk_bytes},
+          {"voxels_per_second", Number(c.voxels_per_second)},
+          {"estimated_seconds", Number(c.estimated_seconds)}};
 }
 
 IngestCount IngestFromJson(const json& j) {
@@ -63,7 +73,31 @@ IngestCount IngestFromJson(const json& j) {
   c.duplicates = j.at("duplicates");
   c.skipped = j.at("skipped");
   c.voxels = j.at("voxels");
+  c.unchanged = j.at("unchanged");
+  c.total_voxels = j.at("total_voxels");
+  c.disk_bytes = j.at("disk_bytes");
+  c.voxels_per_second = FromNumber(j.at("voxels_per_second"));
+  c.estimated_seconds = FromNumber(j.at("estimated_seconds"));
   return c;
+}
+
+IngestCount Sum(const std::vector<IngestCount>& ranks) {
+  IngestCount sum;
+  for (const IngestCount& c : ranks) {
+    sum.files += c.files;
+    sum.done += c.done;
+    sum.volumes += c.volumes;
+    sum.quarantined += c.quarantined;
+    sum.duplicates += c.duplicates;
+    sum.skipped += c.skipped;
+    sum.voxels += c.voxels;
+    sum.unchanged += c.unchanged;
+    sum.total_voxels += c.total_voxels;
+    sum.disk_bytes += c.disk_bytes;
+    sum.voxels_per_second += c.voxels_per_second;
+    sum.estimated_seconds += c.estimated_seconds;
+  }
+  return sum;
 }
 
 json RankToJson(const RankOutcome& r) {
@@ -112,6 +146,7 @@ JobProgress FromObject(const json& j) {
   p.checkpoint_step = j.at("checkpoint_step");
   p.checkpoint_time = TimeFromJson(j.at("checkpoint_time"));
   p.ingest = IngestFromJson(j.at("ingest"));
+  for (const json& r : j.at("ingest_ranks")) p.ingest_ranks.push_back(IngestFromJson(r));
   p.ingest_started = TimeFromJson(j.at("ingest_started"));
   p.updated = TimeFromJson(j.at("updated"));
   p.best = j.at("best");
@@ -140,16 +175,20 @@ void JobProgress::Note(const ValidationResult& report, absl::Time now) {
   validations.insert(place, report);
 }
 
-void JobProgress::Note(const IngestCount& report, absl::Time now) {
-  ingest = report;
+void JobProgress::Note(int rank, const IngestCount& report, absl::Time now) {
+  if (ingest_ranks.size() <= static_cast<std::size_t>(rank)) ingest_ranks.resize(rank + 1);
+  ingest_ranks[rank] = report;
+  ingest = Sum(ingest_ranks);
   if (ingest_started == absl::InfinitePast()) ingest_started = now;
-  best = std::max(best, report.done);
+  best = std::max(best, ingest.done);
   updated = now;
 }
 
 std::string ProgressToJson(const JobProgress& p) {
   json validations = json::array();
   for (const ValidationResult& v : p.validations) validations.push_back(ValidationToJson(v));
+  json ingest_ranks = json::array();
+  for (const IngestCount& c : p.ingest_ranks) ingest_ranks.push_back(IngestToJson(c));
   json ranks = json::array();
   for (const RankOutcome& r : p.ranks) ranks.push_back(RankToJson(r));
   const json object = {{"format_version", kFormatVersion},
@@ -159,6 +198,7 @@ std::string ProgressToJson(const JobProgress& p) {
                        {"checkpoint_step", p.checkpoint_step},
                        {"checkpoint_time", TimeToJson(p.checkpoint_time)},
                        {"ingest", IngestToJson(p.ingest)},
+                       {"ingest_ranks", ingest_ranks},
                        {"ingest_started", TimeToJson(p.ingest_started)},
                        {"updated", TimeToJson(p.updated)},
                        {"best", p.best},

@@ -31,7 +31,8 @@ struct JobProgress {
   std::vector<ValidationResult> validations;  // oldest first; one per (step, split)
   std::int64_t checkpoint_step = -1;          // newest committed
   absl::Time checkpoint_time = absl::InfinitePast();
-  IngestCount ingest;
+  IngestCount ingest;                     // the sum of what the ranks said
+  std::vector<IngestCount> ingest_ranks;  // of the live attempt; by rank
   absl::Time ingest_started = absl::InfinitePast();
   absl::Time updated = absl::InfinitePast();
 
@@ -45,7 +46,7 @@ struct JobProgress {
   bool progressed() const { return best > base; }
   void Note(const TrainProgress& report, absl::Time now);
   void Note(const ValidationResult& report, absl::Time now);
-  void Note(const IngestCount& report, absl::Time now);
+  void Note(int rank, const IngestCount& report, absl::Time now);
 };
 
 std::string ProgressToJson(const JobProgress& progress);

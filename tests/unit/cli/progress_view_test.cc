@@ -40,11 +40,37 @@ std::string Screen(const v1::Job& job, int width = 100) {
 
 TEST(ProgressViewTest, ShowsEverythingThatAWatcherAsksFor) {
   const std::string screen = Screen(Running());
-  for (const char* text : {"job-1 (first)", "RUNNING", "50 %", "step 1,500/3,000", "ETA 2 min 05 s", "masked 0.0571",
-                           "visible 0.0432", "masked_r2 +0.250", "12.5 samples/s", "waiting for data 1.3 %",
-                           "checkpoint of step 1,000, 1 min 00 s ago"}) {
+  for (const char* text :
+       {"job-1 (first)", "RUNNING", "50 %", "step 1,500/3,000", "ETA 2 min 05 s", "masked 0.0571", "visible 0.0432",
+        "masked_r2 +0.250", "12.5 samples/s", "waiting for data 1.3 %", "checkpoint of step 1,000, 1 min 00 s ago"}) {
     EXPECT_THAT(screen, HasSubstr(text));
   }
+}
+
+TEST(ProgressViewTest, AnIngestSaysWhatItWillTakeAndHowFastItIs) {
+  v1::Job job;
+  job.set_id("job-2");
+  job.set_state(v1::JOB_STATE_RUNNING);
+  v1::IngestProgress& p = *job.mutable_ingest();
+  p.set_files(40);
+  p.set_done(10);
+  p.set_volumes(8);
+  p.set_skipped(2);
+  p.set_unchanged(5);
+  p.set_total_voxels(30'000'000);
+  p.set_disk_bytes(std::int64_t{3} << 20);
+  p.set_estimated_seconds(90);
+  p.set_eta_seconds(90);
+  p.set_phase("read");
+  const std::string before = Screen(job);
+  for (const char* text : {"read", "file 10/40", "8 volumes", "5 unchanged", "ETA 1 min 30 s",
+                           "estimate: 30,000,000 voxels to read, 3.0 MiB of disk, 1 min 30 s"}) {
+    EXPECT_THAT(before, HasSubstr(text));
+  }
+  p.set_voxels(10'000'000);
+  p.set_voxels_per_second(2'000'000);
+  EXPECT_THAT(Screen(job), HasSubstr("2,000,000 voxels/s  10,000,000 of 30,000,000 voxels"));
+  EXPECT_THAT(PlainLine(job, v1::Job(), kNow), HasSubstr("2,000,000 voxels/s"));
 }
 
 TEST(ProgressViewTest, NoLineIsWiderThanTheTerminal) {
@@ -84,8 +110,9 @@ TEST(ProgressViewTest, PlainLinesComeOnlyWhenSomethingHappened) {
 TEST(ProgressViewTest, TheOutcomeComparesFirstAndLastValidationOfBothSplits) {
   v1::Job job = Running();
   job.set_state(v1::JOB_STATE_SUCCEEDED);
-  for (const auto& [step, split, loss, r2] : {std::tuple{0, "held_out", 0.31, -3.2}, std::tuple{0, "train", 0.30, -3.1},
-                                              std::tuple{200, "held_out", 0.09, -0.1}, std::tuple{200, "train", 0.05, 0.2}}) {
+  for (const auto& [step, split, loss, r2] :
+       {std::tuple{0, "held_out", 0.31, -3.2}, std::tuple{0, "train", 0.30, -3.1},
+        std::tuple{200, "held_out", 0.09, -0.1}, std::tuple{200, "train", 0.05, 0.2}}) {
     v1::Validation& v = *job.mutable_training()->add_validations();
     v.set_step(step);
     v.set_split(split);

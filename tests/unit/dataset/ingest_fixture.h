@@ -34,6 +34,22 @@ class IngestFixture : public ::testing::Test {
     ASSERT_OK(WriteNifti(from() / source, volume));
   }
 
+  // An uncompressed 4D file of volumes on one grid.
+  void WriteFrames(const std::string& source, const std::vector<Volume>& frames) {
+    constexpr std::size_t kDim = 40;  // NIfTI-1: eight int16
+    std::string bytes;
+    for (const Volume& frame : frames) {
+      Write(source, frame);
+      const auto one = files::Read(from() / source);
+      ASSERT_OK(one);
+      const std::size_t voxels = frame.voxels.size() * sizeof(float);
+      bytes += bytes.empty() ? *one : one->substr(one->size() - voxels);
+    }
+    bytes[kDim] = 4;
+    bytes[kDim + 8] = static_cast<char>(frames.size());
+    ASSERT_OK(files::WriteAtomic(from() / source, bytes));
+  }
+
   // sub-0_T1w.nii.gz …, one each.
   void WriteSubjects(int count) {
     for (int i = 0; i < count; ++i) Write(absl::StrCat("sub-", i, "_T1w.nii.gz"), Scan(i));
@@ -50,6 +66,8 @@ class IngestFixture : public ::testing::Test {
     options.from = from();
     options.volumes = volumes(run);
     options.staging = staging(run);
+    options.records = folder_.path() / ("records" + run);
+    options.exchange = folder_.path() / ("exchange" + run);
     options.child_command = {AMAES_INGEST_HELPER, child};
     return options;
   }
@@ -59,8 +77,10 @@ class IngestFixture : public ::testing::Test {
     first_ = {};
     bool started = false;
     return RunIngest(options, SystemClock(), [&](const IngestProgress& progress) {
-      if (!started) first_ = progress;
-      started = true;
+      if (!started && progress.phase == "read") {
+        first_ = progress;
+        started = true;
+      }
       last_ = progress;
       return true;
     });
@@ -75,7 +95,7 @@ class IngestFixture : public ::testing::Test {
   }
 
   TempDir folder_;
-  IngestProgress first_, last_;  // of the latest Ingest
+  IngestProgress first_, last_;  // of the latest Ingest: when reading began, and the last one
 };
 
 }  // namespace amaes

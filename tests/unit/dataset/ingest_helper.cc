@@ -11,13 +11,14 @@
 
 namespace {
 
-// FROM VOLUMES STAGING
+// FROM VOLUMES STAGING RECORDS
 int Run(char** argument) {
   amaes::IngestOptions options;
   options.dataset = "phantoms";
   options.from = argument[0];
   options.volumes = argument[1];
   options.staging = argument[2];
+  options.records = argument[3];
   options.child_command = {amaes::OwnProgram(), "child"};
   const auto result = amaes::RunIngest(options, amaes::SystemClock(), nullptr);
   if (result.ok()) return 0;
@@ -30,7 +31,7 @@ int Run(char** argument) {
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "child") return amaes::RunIngestChild();
-  if (mode == "run" && argc == 5) return Run(argv + 2);
+  if (mode == "run" && argc == 6) return Run(argv + 2);
   if (mode == "hang") {
     while (true) pause();
   }

@@ -16,7 +16,7 @@ class IngestKillTest : public IngestFixture {
   // The helper's `run`, with a fault; returns how it ended.
   ExitStatus RunHelper(const std::string& run, const std::string& fault) {
     SubprocessOptions options;
-    options.arguments = {AMAES_INGEST_HELPER, "run", from(), volumes(run), staging(run)};
+    options.arguments = {AMAES_INGEST_HELPER, "run", from(), volumes(run), staging(run), Options(run).records};
     options.environment = {{"AMAES_FAULT", fault}};
     auto process = Subprocess::Start(options);
     EXPECT_OK(process);

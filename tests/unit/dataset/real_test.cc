@@ -78,6 +78,7 @@ class RealTest : public IngestFixture {
     options.from = std::filesystem::canonical(kData / "awkward");
     options.volumes = folder->path() / "volumes";
     options.staging = folder->path() / "staging";
+    options.records = folder->path() / "records";
     options.child_command = {AMAES_INGEST_HELPER, "child"};
     auto ingested = RunIngest(options, SystemClock(), nullptr);
     ASSERT_OK(ingested);

@@ -155,6 +155,13 @@ TEST(ValidateSpec, Ingest) {
               ElementsAre(Problem("from", "\"data/x\" is not an absolute path")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.contract = "tesla"; }, ValidIngest()),
               ElementsAre(Problem("contract", "\"tesla\" is not amaes or zscore")));
+  EXPECT_THAT(After(
+                  [](JobSpec& spec) {
+                    spec.ingest.contract = "zscore";
+                    spec.ingest.reference_crop = true;
+                  },
+                  ValidIngest()),
+              ElementsAre(Problem("reference_crop", "is of the contract amaes, not of zscore")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.spacing = "1x1"; }, ValidIngest()),
               ElementsAre(Problem("spacing", "'1x1' is no spacing")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()),
