@@ -22,6 +22,7 @@ endif()
 
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 
 # niftilib's reader, without its own CMake package (which names paths of its build machine).
 find_path(AMAES_NIFTI_INCLUDE nifti2_io.h PATH_SUFFIXES nifti REQUIRED)

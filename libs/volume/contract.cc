@@ -81,7 +81,11 @@ absl::Status ScaleToUnit(std::vector<float>& voxels, double clip_quantile) {
                                                    clip.lowest, " after clipping; is this a mask?"));
   }
   const double scale = 1.0 / (static_cast<double>(top) - background);
-  for (float& v : voxels) v = static_cast<float>((static_cast<double>(v < top ? v : top) - background) * scale);
+  const auto ground = static_cast<double>(background);
+  for (float& v : voxels) {
+    const float clipped = top < v ? top : v;
+    v = static_cast<float>((static_cast<double>(clipped) - ground) * scale);
+  }
   return absl::OkStatus();
 }
 

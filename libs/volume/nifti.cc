@@ -236,6 +236,7 @@ absl::StatusOr<NiftiVolume> ReadChecked(const NiftiPaths& paths, const NiftiOpti
   Placement placement = Place(h, order);
   const auto read = [&](NiftiFile& file) -> absl::Status {
     AMAES_RETURN_IF_ERROR(CheckNiftiSize(file, h));
+    file.InflateAhead(h.data_offset + h.FrameBytes() * h.frames);
     const std::int64_t start = h.data_offset + h.FrameBytes() * options.frame;
     const std::int64_t gap = start - file.position();
     AMAES_ASSIGN_OR_RETURN(const std::int64_t skipped, file.Skip(gap));

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -40,11 +43,17 @@ absl::StatusOr<NiftiFile> NiftiFile::Open(const std::filesystem::path& path, uns
     return absl::UnavailableError("no memory to open a file");
   }
   gzbuffer(file, buffer_bytes);
-  return NiftiFile(file, info.st_size, gzip);
+  return NiftiFile(file, fd, info.st_size, gzip);
 }
 
 NiftiFile::NiftiFile(NiftiFile&& other) noexcept
-    : file_(other.file_), size_(other.size_), gzip_(other.gzip_), position_(other.position_) {
+    : file_(other.file_),
+      fd_(other.fd_),
+      size_(other.size_),
+      gzip_(other.gzip_),
+      position_(other.position_),
+      ahead_(std::move(other.ahead_)),
+      ahead_size_(other.ahead_size_) {
   other.file_ = nullptr;
 }
 
@@ -52,7 +61,44 @@ NiftiFile::~NiftiFile() {
   if (file_ != nullptr) gzclose(file_);
 }
 
+void NiftiFile::InflateAhead(std::int64_t expected) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 29;  // of memory, for the file and for what it becomes
+  constexpr std::int64_t kSlack = 1 << 12;               // of padding behind the voxels
+  if (!gzip_ || ahead_ != nullptr || size_ > kMost || expected > kMost) return;
+  const std::unique_ptr<unsigned char[]> packed(new (std::nothrow) unsigned char[static_cast<std::size_t>(size_)]);
+  std::unique_ptr<unsigned char[]> out(new (std::nothrow) unsigned char[static_cast<std::size_t>(expected + kSlack)]);
+  const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater(
+      libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+  if (packed == nullptr || out == nullptr || inflater == nullptr) return;
+  for (std::int64_t done = 0; done < size_;) {
+    const ssize_t n = pread(fd_, packed.get() + done, static_cast<std::size_t>(size_ - done), done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    done += n;
+  }
+  // One gzip stream after the other, until what follows is none.
+  std::size_t used = 0, made = 0;
+  const auto size = static_cast<std::size_t>(size_), room = static_cast<std::size_t>(expected + kSlack);
+  do {
+    std::size_t in = 0, inflated = 0;
+    const libdeflate_result result = libdeflate_gzip_decompress_ex(inflater.get(), packed.get() + used, size - used,
+                                                                   out.get() + made, room - made, &in, &inflated);
+    if (result != LIBDEFLATE_SUCCESS) return;
+    used += in;
+    made += inflated;
+  } while (size - used >= 2 && packed[used] == 0x1f && packed[used + 1] == 0x8b);
+  if (made < static_cast<std::size_t>(expected)) return;
+  ahead_ = std::move(out);
+  ahead_size_ = static_cast<std::int64_t>(made);
+}
+
 absl::StatusOr<std::size_t> NiftiFile::Read(void* out, std::size_t size) {
+  if (ahead_ != nullptr) {
+    const std::size_t there = std::min(size, static_cast<std::size_t>(ahead_size_ - position_));
+    std::memcpy(out, ahead_.get() + position_, there);
+    position_ += static_cast<std::int64_t>(there);
+    return there;
+  }
   std::size_t done = 0;
   while (done < size) {
     const auto part = static_cast<unsigned>(std::min<std::size_t>(size - done, std::size_t{1} << 30));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -28,6 +29,9 @@ class NiftiFile {
   std::int64_t size() const { return size_; }          // on disk
   std::int64_t position() const { return position_; }  // inflated bytes read so far
 
+  // Inflates a gzip file at once if it holds `expected` bytes or a little more, so that Read serves from memory. Changes
+  // nothing but the time: a stream that is damaged, longer or large is left to Read, which says what is wrong with it.
+  void InflateAhead(std::int64_t expected);
   // Up to `size` inflated bytes; fewer only at the end of the file.
   //   - InvalidArgument: "truncated: …" or "damaged: …", of the gzip stream.
   //   - ResourceExhausted, Unavailable: no memory, I/O error.
@@ -36,13 +40,16 @@ class NiftiFile {
   absl::StatusOr<std::int64_t> Skip(std::int64_t size);
 
  private:
-  NiftiFile(gzFile_s* file, std::int64_t size, bool gzip) : file_(file), size_(size), gzip_(gzip) {}
+  NiftiFile(gzFile_s* file, int fd, std::int64_t size, bool gzip) : file_(file), fd_(fd), size_(size), gzip_(gzip) {}
   absl::Status ReadError();
 
   gzFile_s* file_;
+  int fd_;  // of `file_`
   std::int64_t size_;
   bool gzip_;
   std::int64_t position_ = 0;
+  std::unique_ptr<unsigned char[]> ahead_;  // the whole file inflated, or null
+  std::int64_t ahead_size_ = 0;
 };
 
 struct NiftiPaths {

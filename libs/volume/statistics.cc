@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -44,27 +44,30 @@ double Sum(absl::Span<const float> values, const F& f) {
 }  // namespace
 
 Extent MeasureExtent(absl::Span<const float> values) {
-  std::array<float, kLanes> low, high;
-  std::array<std::uint32_t, kLanes> bits{};
-  low.fill(kInfinity);
-  high.fill(-kInfinity);
+  // Written as vectors of four, of which every machine has registers; of arrays the compiler makes scalars.
+  using Floats = float __attribute__((vector_size(16)));
+  using Words = std::uint32_t __attribute__((vector_size(16)));
+  Floats low = Floats{} + kInfinity, high = Floats{} - kInfinity, low2 = low, high2 = high;
+  Words finite = ~Words{};
   std::size_t i = 0;
-  const float* p = values.data();
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const float v = p[i + l];
-      low[l] = v < low[l] ? v : low[l];
-      high[l] = v > high[l] ? v : high[l];
-      // The sign bit of what is inverted stays 0 only if all bits of the exponent are set: NaN or infinity.
-      bits[l] |= ~((std::bit_cast<std::uint32_t>(v) & 0x7f800000u) - 0x7f800000u);
-    }
+  for (; i + 8 <= values.size(); i += 8) {
+    Floats v, v2;
+    std::memcpy(&v, values.data() + i, sizeof(v));
+    std::memcpy(&v2, values.data() + i + 4, sizeof(v2));
+    low = v < low ? v : low;
+    high = v > high ? v : high;
+    low2 = v2 < low2 ? v2 : low2;
+    high2 = v2 > high2 ? v2 : high2;
+    // The sign bit becomes 0 only if all bits of the exponent are set: NaN or infinity.
+    finite &= (reinterpret_cast<Words>(v) & 0x7f800000u) - 0x7f800000u;
+    finite &= (reinterpret_cast<Words>(v2) & 0x7f800000u) - 0x7f800000u;
   }
-  std::uint32_t any = 0;
-  for (const std::uint32_t b : bits) any |= b;
-  if ((any & 0x80000000u) != 0) return MeasureOneByOne(values);
   Extent extent = MeasureOneByOne(values.subspan(i));
-  extent.low = std::min(extent.low, *std::min_element(low.begin(), low.end()));
-  extent.high = std::max(extent.high, *std::max_element(high.begin(), high.end()));
+  for (int l = 0; l < 4; ++l) {
+    if ((finite[l] & 0x80000000u) == 0) return MeasureOneByOne(values);
+    extent.low = std::min({extent.low, low[l], low2[l]});
+    extent.high = std::max({extent.high, high[l], high2[l]});
+  }
   return extent;
 }
 

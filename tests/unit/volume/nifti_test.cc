@@ -81,6 +81,10 @@ TEST_F(Nifti, ReadsQuadruplePrecision) {
   EXPECT_THAT(read.volume.voxels, ElementsAre(1.5f, -2.0f, 0.0f, 0.0f, 0.0f));
   EXPECT_EQ(read.nonfinite_voxels, 2);
   EXPECT_EQ(read.datatype, "float128");
+  NiftiBytes big(NiftiBytes::kNifti2, true, {2, 1, 1});
+  big.Datatype(1536).Append<std::uint64_t>(high[0]).Append<std::uint64_t>(0);
+  big.Append<std::uint64_t>(high[1]).Append<std::uint64_t>(0);
+  EXPECT_THAT(MustRead(big.str()).volume.voxels, ElementsAre(1.5f, -2.0f));
 }
 
 TEST_F(Nifti, ScalesBySlopeAndIntercept) {
@@ -287,6 +291,25 @@ TEST_F(Nifti, InspectsPairs) {
   }
   WriteFile(dir_.path() / "a.img", all.substr(353));
   EXPECT_THAT(InspectNifti(dir_.path() / "a.hdr"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+}
+
+// Written by tools that pad, append or concatenate: what counts is there, and read.
+TEST_F(Nifti, ReadsGzipWithWhatFollows) {
+  const std::string plain = Counting<float>(NiftiBytes::kNifti1, false, 16);
+  const std::string zipped = GzipBytes(plain);
+  const auto read = [&](const std::string& bytes) { ExpectCounting(MustRead(bytes, "a.nii.gz"), "float32"); };
+  read(zipped + "trailing bytes");
+  read(zipped + std::string(1000, '\0'));
+  read(GzipBytes(plain + "padding behind the voxels"));
+  read(GzipBytes(plain + std::string(100'000, '\0')));
+  read(GzipBytes(plain.substr(0, 400)) + GzipBytes(plain.substr(400)));
+  read(GzipBytes(plain.substr(0, 10)) + GzipBytes("") + GzipBytes(plain.substr(10)) + "x");
+  EXPECT_THAT(Read(zipped + zipped.substr(0, 20), "a.nii.gz"), StatusIs(StatusCode::kInvalidArgument))
+      << "a second stream that breaks off";
+  EXPECT_THAT(Read(GzipBytes(plain.substr(0, 400)) + plain.substr(400), "a.nii.gz"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("truncated")));
+  ExpectCounting(MustRead(zipped, "named-plain.nii"), "float32");
+  ExpectCounting(MustRead(plain, "named-gzip.nii.gz"), "float32");
 }
 
 TEST_F(Nifti, ReadsPairsFromEitherHalf) {
