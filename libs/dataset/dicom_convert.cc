@@ -49,7 +49,7 @@ absl::Status LinkSeries(const fs::path& folder, const std::string& series_uid, c
     std::error_code ignored;
     if (!entry->is_regular_file(ignored)) continue;
     const absl::StatusOr<DicomHeader> header = ReadDicomHeader(entry->path());
-    if (header.ok() && (series_uid.empty() || header->series_uid == series_uid)) found.push_back(entry->path());
+    if (header.ok() && header->series_uid == series_uid) found.push_back(entry->path());
   }
   if (error) return files::ErrnoStatus(error.value(), "cannot list", folder);
   if (found.empty()) return absl::InvalidArgumentError("no file of this DICOM series is left in its folder");

@@ -20,7 +20,7 @@ struct DicomVolume {
   std::vector<std::string> others;  // names of further volumes that dcm2niix made of the series (echoes, phases, …)
 };
 
-// Converts the files of `series_uid` that lie directly in `folder`; all DICOM files there if `series_uid` is empty.
+// Converts the files of `series_uid` that lie directly in `folder`; if that is empty, those whose series cannot be told.
 // `work`: an existing empty folder, which the caller removes. The program's output goes into a file there, never to ours.
 //   - FailedPrecondition: the program cannot be started.   - InvalidArgument: no such series; or dcm2niix refuses it, with
 //     its words.   - DeadlineExceeded: it took longer than `time_limit`.   - Unavailable, ResourceExhausted: I/O error.

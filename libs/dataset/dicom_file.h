@@ -8,7 +8,7 @@
 
 namespace amaes {
 
-// Reads the first kDicomGlanceBytes.   - InvalidArgument: no DICOM file.   - NotFound, Unavailable: I/O error.
+// Reads no more than the first kDicomGlanceBytes.   - InvalidArgument: no DICOM file.   - NotFound, Unavailable: I/O error.
 absl::StatusOr<DicomHeader> ReadDicomHeader(const std::filesystem::path& path);
 
 }  // namespace amaes

@@ -14,7 +14,8 @@ struct DicomSlice {
   std::string modality = "MR";
   std::string description = "T1 mprage";
   std::string patient = "P1";
-  bool implicit = false;  // value types are left out
+  bool implicit = false;    // value types are left out
+  std::size_t padding = 0;  // bytes of a private field in front of the patient
 };
 
 inline std::string DicomBytes(const DicomSlice& slice) {
@@ -46,6 +47,7 @@ inline std::string DicomBytes(const DicomSlice& slice) {
   bytes += i ? u16(8) + u16(0x1140) + u32(0xFFFFFFFF) : u16(8) + u16(0x1140) + "SQ" + u16(0) + u32(0xFFFFFFFF);
   bytes += u16(0xFFFE) + u16(0xE000) + u32(0xFFFFFFFF) + element(i, 0x10, 0x20, "LO", "NOT ME") + u16(0xFFFE) +
            u16(0xE00D) + u32(0) + u16(0xFFFE) + u16(0xE0DD) + u32(0);
+  if (slice.padding > 0) bytes += element(i, 9, 0x1001, "OB", std::string(slice.padding, 'x'));
   bytes += element(i, 0x10, 0x10, "PN", "X^Y") + element(i, 0x10, 0x20, "LO", slice.patient);
   bytes += element(i, 0x10, 0x40, "CS", "F") + element(i, 0x10, 0x1010, "AS", "034Y");
   bytes +=

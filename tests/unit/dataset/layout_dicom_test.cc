@@ -71,6 +71,17 @@ TEST_F(DicomLayoutTest, OneScanPerSeries) {
   EXPECT_THAT(Rule(list, "pat1/notes.txt"), HasSubstr("not a DICOM file"));
 }
 
+TEST_F(DicomLayoutTest, FieldsBehindALongHeaderAreFound) {
+  Write("a/1.dcm", DicomBytes({.padding = 20000}));
+  Write("b/1.dcm", DicomBytes({.padding = 200000}));
+  ASSERT_OK_AND_ASSIGN(const ScanList list, Scan("dicom"));
+  EXPECT_EQ(Find(list, "a").subject, "P1");
+  EXPECT_EQ(Find(list, "a").member, "1.2.3.4");
+  // Too far behind to be looked for: the folder's name has to do, and the whole folder is one series.
+  EXPECT_EQ(Find(list, "b").subject, "b");
+  EXPECT_EQ(Find(list, "b").member, "");
+}
+
 // dcm2niix itself, on slices written here.
 TEST_F(DicomConvertTest, Dcm2niixMakesAVolume) {
   for (int i = 0; i < 6; ++i) {
@@ -97,7 +108,7 @@ TEST_F(DicomConvertTest, WhatIsNotInstalledOrNotThereIsNamed) {
   ASSERT_OK(files::MakeFolders(root() / "work"));
   EXPECT_THAT(ConvertDicomSeries("/usr/bin/dcm2niix", root() / "in", "9.9", root() / "work", absl::Minutes(1)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no file of this DICOM series")));
-  EXPECT_THAT(ConvertDicomSeries(root() / "none", root() / "in", "", root() / "work", absl::Minutes(1)),
+  EXPECT_THAT(ConvertDicomSeries(root() / "none", root() / "in", "1.2.3.4", root() / "work", absl::Minutes(1)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
@@ -109,7 +120,7 @@ class FakeDcm2niixTest : public LayoutTest {
     std::filesystem::permissions(root() / "dcm2niix", std::filesystem::perms::owner_all);
     std::filesystem::remove_all(root() / "work");
     EXPECT_OK(files::MakeFolders(root() / "work"));
-    return ConvertDicomSeries(root() / "dcm2niix", root() / "in", "", root() / "work", limit);
+    return ConvertDicomSeries(root() / "dcm2niix", root() / "in", "1.2.3.4", root() / "work", limit);
   }
 };
 
