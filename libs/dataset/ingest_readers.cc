@@ -19,6 +19,9 @@ constexpr absl::Duration kWaitInterval = absl::Seconds(1);
 // Longest wait before deadlines are looked at again.
 constexpr int kPollMilliseconds = 200;
 
+// Address space that a thread may take beside the voxels: its stack, and an arena of the allocator.
+constexpr std::uint64_t kMemoryOfThread = std::uint64_t{256} << 20;
+
 class Readers {
  public:
   Readers(const IngestOptions& options, const std::vector<ReadRequest>& requests, Clock& clock,
@@ -58,7 +61,13 @@ class Readers {
     for (const Running& running : readers_) used += running.threads;
     Running& added = readers_.emplace_back();
     added.place = next_++;
-    added.threads = ThreadsForReader(options_.cores, used, static_cast<std::int64_t>(requests_.size() - added.place));
+    const auto waiting = static_cast<std::int64_t>(requests_.size() - added.place);
+    const auto free = options_.processes - static_cast<std::int64_t>(readers_.size()) + 1;
+    added.threads = ThreadsForReader(options_.cores, used, std::min(waiting, free));
+    if (options_.memory_limit_bytes > 0) {
+      const auto room = static_cast<int>(options_.memory_limit_bytes / kMemoryOfThread);
+      added.threads = std::clamp(added.threads, 1, std::max(1, room));
+    }
     ReadRequest request = requests_[added.place];
     request.threads = added.threads;
     absl::StatusOr<ReaderProcess> reader = ReaderProcess::Start(
@@ -123,8 +132,8 @@ class Readers {
 
 }  // namespace
 
-int ThreadsForReader(int cores, int used, std::int64_t waiting) {
-  return static_cast<int>(std::max<std::int64_t>(1, (cores - used) / std::max<std::int64_t>(1, waiting)));
+int ThreadsForReader(int cores, int used, std::int64_t starting) {
+  return static_cast<int>(std::max<std::int64_t>(1, (cores - used) / std::max<std::int64_t>(1, starting)));
 }
 
 absl::Status ReadRequestsInChildren(const IngestOptions& options, const std::vector<ReadRequest>& requests,

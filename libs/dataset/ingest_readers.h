@@ -11,9 +11,9 @@
 
 namespace amaes {
 
-// Threads for the next reader: of `cores`, those that neither the running readers use nor the files behind this one will
-// need; at least 1. `waiting` counts this one too.
-int ThreadsForReader(int cores, int used, std::int64_t waiting);
+// Threads for the next reader: of `cores`, its share of those that running readers do not use (`used`), when `starting`
+// readers can start now, this one included; at least 1. So the last files get the cores that no file waits for.
+int ThreadsForReader(int cores, int used, std::int64_t starting);
 
 // `on_answer` comes in the order in which readers end, after the answer is kept; `on_wait` about once a second. Both
 // return an error to stop. Returning early kills the readers.   Errors: those of the callbacks, of the volume store, of

@@ -172,6 +172,33 @@ class IngestTest(unittest.TestCase):
             plan = service.json("dataset", "add", "tree", "--from", source / "bids-tree-header-only", "--dry-run")
             self.assertEqual(sum(plan["unreadable"].values()), sum("truncated" in e for e in tree.values()))
 
+    @unittest.skipUnless(DATA, "no real volumes (AMAES_TEST_DATA)")
+    def test_labelled_scans_bring_their_labels_as_csv_and_as_nnunet(self):
+        labelled = pathlib.Path(DATA) / "labelled"
+        cases = sorted(case.name for case in labelled.glob("ptbp-slab-*"))
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
+        with open(folder / "scans.csv", "w", newline="") as table:
+            rows = csv.writer(table)
+            rows.writerow(["path", "subject", "modality", "label"])
+            rows.writerows([labelled / case / "T1w.nii.gz", case, "T1w", labelled / case / "tissue.nii.gz"] for case in cases)
+        raw = folder / "Dataset001_Slabs"
+        for part in ("imagesTr", "labelsTr"):
+            (raw / part).mkdir(parents=True)
+        for case in cases:
+            (raw / "imagesTr" / f"{case}_0000.nii.gz").symlink_to(labelled / case / "T1w.nii.gz")
+            (raw / "labelsTr" / f"{case}.nii.gz").symlink_to(labelled / case / "tissue.nii.gz")
+        (raw / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1w"}, "labels": {"background": 0, "brain": 1},
+                                                      "numTraining": len(cases), "file_ending": ".nii.gz"}))
+        home = self.new_home()
+        with amaes.Service(home) as service:
+            as_csv = self.add(service, scans=folder / "scans.csv", name="as-csv")
+            # A label is stored with each volume.
+            self.assertEqual(len(list(home.glob("volumes/*/*.b2nd"))), 2 * len(cases))
+            as_nnunet = self.add(service, scans=raw, name="as-nnunet")
+            self.assertEqual(as_csv["version"]["digest"], as_nnunet["version"]["digest"])
+            self.assertEqual(int(as_nnunet["version"]["volumes"]), len(cases))
+            self.assertEqual(len(list(home.glob("volumes/*/*.b2nd"))), 2 * len(cases))
+
     def check_outcomes(self, service, source, expected):
         self.add(service, scans=source, name="awkward")
         report = service.json("dataset", "show", "awkward", "--report")

@@ -121,6 +121,27 @@ TEST_F(IngestEngineTest, NothingNewMakesNoVersion) {
   EXPECT_FALSE(std::filesystem::exists(Folder(".staging-" + again.value)));
 }
 
+TEST_F(IngestEngineTest, FactsThatChangedMakeAVersionOfTheSameVolumes) {
+  TestAgent agent("a", 1);
+  ASSERT_OK(agent.Register(*engine_));
+  Ingest(agent, "r1", 10);
+  ASSERT_OK_AND_ASSIGN(DatasetVersion version, ReadVersion(Folder("1")));
+  ASSERT_OK_AND_ASSIGN(const IngestReport report, ReadReport(Folder("1")));
+  const JobId id = SubmitIngest("r2");
+  engine_->Tick();
+  const std::filesystem::path staged = Staged(agent.started().back().start.staging_folder);
+  version.base = 1;
+  version.entries[0].info["age_years"] = "54";
+  ASSERT_OK(files::MakeFolders(staged));
+  ASSERT_OK(WriteVersion(staged, version, report));
+  EXPECT_OK(agent.Report({id, 1, 0}, DatasetStaged{version.digest}));
+  EXPECT_OK(agent.Report({id, 1, 0}, WorkerFinished{true, 0}));
+  EXPECT_OK(agent.Exit({id, 1, 0}, "FINISHED"));
+  engine_->Tick();
+  EXPECT_EQ(Job(id).record.dataset, "heads@2");
+  EXPECT_EQ(store_->GetDataset("heads", 2)->digest, store_->GetDataset("heads", 1)->digest);
+}
+
 TEST_F(IngestEngineTest, ACrashAfterTheLastWordPublishesAtTheNextStart) {
   TestAgent agent("a", 1);
   ASSERT_OK(agent.Register(*engine_));
