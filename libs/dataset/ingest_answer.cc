@@ -65,6 +65,7 @@ std::string RequestJson(const ReadRequest& request) {
                         {"member", request.member},
                         {"min_voxels_per_axis", request.demands.min_voxels_per_axis},
                         {"nonnegative", request.demands.nonnegative},
+                        {"only_3d", request.demands.only_3d},
                         {"path", request.path.string()},
                         {"preprocessed", request.preprocessed},
                         {"refuse_frames", request.refuse_frames},
@@ -88,6 +89,7 @@ absl::StatusOr<ReadRequest> ParseRequest(const std::string& line) {
     request.refuse_nonfinite = Field<bool>(object, "refuse_nonfinite");
     request.demands.min_voxels_per_axis = Field<std::int64_t>(object, "min_voxels_per_axis");
     request.demands.nonnegative = Field<bool>(object, "nonnegative");
+    request.demands.only_3d = Field<bool>(object, "only_3d");
     for (auto& [role, path] : Pairs(object, "companions", "role", "path")) request.companions.push_back({role, path});
     request.volumes = Field<std::string>(object, "volumes");
     request.exclusions = Field<std::string>(object, "exclusions");

@@ -71,6 +71,9 @@ std::string UnmetDemand(const ReadRequest& request, const NiftiVolume& scan) {
     return absl::StrCat(scan.nonfinite_voxels,
                         " voxels are NaN or infinite, and the ingest quarantines such files (nonfinite: quarantine)");
   }
+  if (request.demands.only_3d && scan.frames > 1) {
+    return absl::StrCat("4D file of ", scan.frames, " volumes: its collection demands 3-D files");
+  }
   if (*std::min_element(shape.begin(), shape.end()) < request.demands.min_voxels_per_axis) {
     return absl::StrCat("only ", ShapeText(shape), " voxels: its collection demands at least ",
                         request.demands.min_voxels_per_axis, " along every axis");

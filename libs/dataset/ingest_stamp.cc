@@ -42,11 +42,12 @@ std::vector<std::string> FolderStamp(const fs::path& folder) {
 }  // namespace
 
 std::string StampOf(const std::string& source, const ReadRequest& request) {
-  std::vector<std::string> parts = {"amaes-ingest-file/2", source, request.member,
-                                    absl::StrCat(request.frame, " ", request.dicom, " ", request.preprocessed, " ",
-                                                 request.refuse_frames, " ", request.refuse_nonfinite, " ",
-                                                 request.demands.min_voxels_per_axis, " ", request.demands.nonnegative),
-                                    ContractJson(request.contract)};
+  std::vector<std::string> parts = {
+      "amaes-ingest-file/2", source, request.member,
+      absl::StrCat(request.frame, " ", request.dicom, " ", request.preprocessed, " ", request.refuse_frames, " ",
+                   request.refuse_nonfinite, " ", request.demands.min_voxels_per_axis, " ", request.demands.nonnegative,
+                   " ", request.demands.only_3d),
+      ContractJson(request.contract)};
   if (request.dicom) {
     const std::vector<std::string> files = FolderStamp(request.path);
     parts.insert(parts.end(), files.begin(), files.end());
