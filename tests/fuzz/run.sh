@@ -13,7 +13,8 @@ one() {
   log=$build/logs/$name.log
   mkdir -p "$build/corpus/$name" "$build/findings" "$build/logs"
   rm -f "$log"
-  "$program" --seeds "$build/seeds/$name" >/dev/null || return 1
+  # CMakeLists.txt names the targets in the order of the table in targets.cc; the program says which one it is.
+  [[ $("$program" --seeds "$build/seeds/$name") == "$name: "* ]] || { echo "fuzz: $program is not the target $name" >&2; return 1; }
   "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$build/findings/$name-" "$build/corpus/$name" "$build/seeds/$name" >"$log" 2>&1 || status=$?
   printf '%-14s %10s executions %7s/s  %s inputs  %s\n' "$name" \
