@@ -19,6 +19,7 @@
 #include "libs/dataset/ingest_readers.h"
 #include "libs/dataset/ingest_summary.h"
 #include "libs/dataset/volume_store.h"
+#include "libs/volume/spacing.h"
 
 namespace amaes {
 namespace {
@@ -76,8 +77,10 @@ class Ingest {
     if (const std::int64_t removed = RemoveAbandoned(options_.volumes, clock_.Now()); removed > 0) {
       LogInfo("ingest", "removed what killed readers had left", {{"files", removed}});
     }
+    AMAES_ASSIGN_OR_RETURN(const IngestOptions options, WithSpacing());
     AMAES_ASSIGN_OR_RETURN(
-        plan_, PlanIngest(options_, previous(), [this](std::int64_t, std::int64_t) { return Report().ok(); }));
+        plan_, PlanIngest(options, previous(), [this](std::int64_t, std::int64_t) { return Report().ok(); }));
+    AMAES_RETURN_IF_ERROR(KeepSpacing());
     AMAES_RETURN_IF_ERROR(CheckSpace());
     if (const std::size_t known = plan_.items.size() - plan_.requests.size(); known > 0) {
       LogInfo("ingest", "goes on", {{"finished", known}, {"left", plan_.requests.size()}});
@@ -97,6 +100,27 @@ class Ingest {
       progress_.unchanged += plan_.unchanged[i] ? 1 : 0;
     }
     return absl::OkStatus();
+  }
+
+  // The median that an earlier attempt has worked out holds, whatever was added to the folder since: else all would be read
+  // again.
+  std::filesystem::path SpacingFile() const { return options_.exchange / "spacing"; }
+  bool NeedsMedian() const { return options_.spacing == "median" && !previous_; }
+
+  absl::StatusOr<IngestOptions> WithSpacing() const {
+    IngestOptions options = options_;
+    if (!NeedsMedian()) return options;
+    const absl::StatusOr<std::string> kept = files::Read(SpacingFile());
+    if (absl::IsNotFound(kept.status())) return options;
+    if (!kept.ok()) return kept.status();
+    options.spacing = *kept;
+    return options;
+  }
+
+  absl::Status KeepSpacing() const {
+    if (!NeedsMedian()) return absl::OkStatus();
+    AMAES_RETURN_IF_ERROR(files::MakeFolders(options_.exchange));
+    return files::WriteAtomic(SpacingFile(), SpacingText(plan_.contract.spacing_mm));
   }
 
   absl::Status CheckSpace() const {

@@ -243,12 +243,12 @@ absl::Status CheckSameContract(const Contract& existing, const Contract& wanted,
   Contract same = wanted;
   if (spacing == "median") same.spacing_mm = existing.spacing_mm;
   if (same == existing) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "dataset ", dataset, " has the contract ", InWords(existing), ", and this ingest asks for ",
-      spacing == "median" ? absl::StrCat(wanted.name, wanted.reference_crop ? ", reference crop" : "")
-                          : InWords(wanted),
-      ": all volumes of a dataset have one contract. Ask for the dataset's (spacing=", SpacingText(existing.spacing_mm),
-      "), or make a dataset of another name"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("dataset ", dataset, " has the contract ", InWords(existing), ", and this ingest asks for ",
+                   spacing == "median" ? absl::StrCat(wanted.name, wanted.reference_crop ? ", reference crop" : "")
+                                       : InWords(wanted),
+                   ": all volumes of a dataset have one contract. Ask for the dataset's (contract=", existing.name,
+                   " spacing=", SpacingText(existing.spacing_mm), "), or make a dataset of another name"));
 }
 
 }  // namespace amaes

@@ -48,9 +48,13 @@ absl::Status Engine::CheckDatasetContract(const IngestSpec& spec) {
   const absl::StatusOr<DatasetRecord> known = store_.GetDataset(spec.dataset, 0);
   if (absl::IsNotFound(known.status())) return absl::OkStatus();
   if (!known.ok()) return known.status();
-  AMAES_ASSIGN_OR_RETURN(const Contract existing, ParseContract(known->contract_json));
+  const absl::StatusOr<Contract> existing = ParseContract(known->contract_json);
+  if (!existing.ok()) {
+    return absl::DataLossError(
+        absl::StrCat("the contract of dataset ", spec.dataset, " cannot be read: ", existing.status().message()));
+  }
   AMAES_ASSIGN_OR_RETURN(const Contract wanted, ContractOf(spec.contract, spec.spacing, spec.reference_crop));
-  const absl::Status same = CheckSameContract(existing, wanted, spec.spacing, spec.dataset);
+  const absl::Status same = CheckSameContract(*existing, wanted, spec.spacing, spec.dataset);
   if (same.ok()) return same;
   return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "CONTRACT_DIFFERS", same.message(),
                          {{"dataset", spec.dataset}});

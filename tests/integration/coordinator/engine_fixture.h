@@ -15,6 +15,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/rpc/errors.h"
+#include "libs/volume/contract.h"
 #include "services/coordinator/engine.h"
 
 namespace amaes {
@@ -175,6 +176,7 @@ class EngineTest : public ::testing::Test {
     record.name = name;
     record.version = version;
     record.digest = digest;
+    record.contract_json = ContractJson(Contract());
     record.volumes = record.training_volumes = volumes;
     record.created = clock_.Now();
     ASSERT_OK(store_->Write([&](StoreTransaction& transaction) { return transaction.PutDataset(record); }));

@@ -12,6 +12,7 @@
 #include "libs/base/testing/temp_dir.h"
 #include "libs/rpc/client.h"
 #include "libs/store/store.h"
+#include "libs/volume/contract.h"
 #include "proto/amaes/v1/checkpoints.grpc.pb.h"
 #include "proto/amaes/v1/datasets.grpc.pb.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
@@ -29,6 +30,7 @@ class ServerTest : public ::testing::Test {
     record.name = "brains";
     record.version = 1;
     record.digest = "digest-1";
+    record.contract_json = ContractJson(Contract());
     record.volumes = record.training_volumes = 20;
     record.created = absl::FromUnixSeconds(1'800'000'000);
     {

@@ -165,6 +165,25 @@ TEST_F(IngestAgainTest, TheMedianIsTakenOnceAndHolds) {
   EXPECT_EQ(last_.stored, 2);
 }
 
+TEST_F(IngestAgainTest, TheMedianOfAnAttemptThatWasStoppedHolds) {
+  WriteSubjects(3);
+  IngestOptions options = Options();
+  options.spacing = "median";
+  options.processes = 1;
+  EXPECT_THAT(RunIngest(options, SystemClock(), [](const IngestProgress& progress) { return progress.done < 2; }),
+              StatusIs(absl::StatusCode::kCancelled));
+  Volume fine = Scan(7);
+  fine.spacing = {1, 1, 1};
+  fine.affine = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+  for (int i = 5; i < 10; ++i) {
+    fine.at(5, 5, 5) += 0.1F;
+    Write(absl::StrCat("sub-", i, "_T1w.nii.gz"), fine);
+  }
+  ASSERT_OK_AND_ASSIGN(const IngestResult result, Ingest(options));
+  EXPECT_EQ(first_.done, 2);
+  EXPECT_THAT(result.version.contract.spacing_mm, ElementsAre(2, 2, 2));
+}
+
 TEST_F(IngestAgainTest, SplitMakesOneVolumeOfEveryFrame) {
   WriteFrames("bold.nii", {Scan(0), Scan(1), Scan(0)});
   Write("sub-5_T1w.nii.gz", Scan(5));
