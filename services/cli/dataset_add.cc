@@ -116,6 +116,9 @@ void PrintPlan(const IngestPlan& plan, const std::string& layout_reason, int cor
         absl::StrFormat("%s to read, about %s stored", FormatCount(e.source_voxels), FormatCount(e.stored_voxels))},
        {"disk", absl::StrCat("about ", FormatBytes(e.disk_bytes), " (", FormatBytes(free_bytes), " free here)")},
        {"time", absl::StrFormat("about %s on %d cores", FormatDuration(e.core_seconds / cores), cores)}});
+  if (const absl::Status fits = CheckDiskSpace(e, free_bytes); !fits.ok()) {
+    std::cout << "\nwarning: " << fits.message() << "\n";
+  }
   PrintCounts("scans", counts.scans);
   PrintCounts("not scans", counts.skipped);
   PrintCounts("scans that would be quarantined, by their headers", counts.unreadable);
@@ -133,6 +136,7 @@ std::string PlanJson(const IngestPlan& plan, int cores, std::int64_t free_bytes)
                               {"stored_voxels", e.stored_voxels},
                               {"disk_bytes", e.disk_bytes},
                               {"free_bytes", free_bytes},
+                              {"fits", CheckDiskSpace(e, free_bytes).ok()},
                               {"cores", cores},
                               {"seconds", e.core_seconds / cores},
                               {"counts", counts.scans},
