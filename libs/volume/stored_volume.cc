@@ -36,6 +36,8 @@ struct Decoder {
 
   blosc2_context* context = nullptr;
   std::vector<char> compressed;
+  ChunkCache::Chunk kept;          // what `chunk` points into when it comes from a cache
+  const char* chunk = nullptr;     // the compressed bytes
   std::vector<std::uint16_t> raw;  // one chunk: blocks one after another, row-major
 };
 
@@ -89,10 +91,11 @@ class File {
 
 class Blosc2Volume final : public StoredVolume {
  public:
-  Blosc2Volume(std::unique_ptr<File> file, StoredFrame frame, std::vector<std::uint32_t> checksums)
+  Blosc2Volume(std::unique_ptr<File> file, StoredFrame frame, std::vector<std::uint32_t> checksums, CachedAs cached)
       : file_(std::move(file)),
         frame_(std::move(frame)),
         checksums_(std::move(checksums)),
+        cached_(std::move(cached)),
         checked_(frame_.chunks.size()) {}
 
   const Shape3& shape() const override { return frame_.meta.shape; }
@@ -121,7 +124,7 @@ class Blosc2Volume final : public StoredVolume {
       for (std::int64_t y = first[1]; y <= last[1] && status.ok(); ++y) {
         for (std::int64_t z = first[2]; z <= last[2] && status.ok(); ++z) {
           const ChunkBox box = Cut({x, y, z}, (x * grid[1] + y) * grid[2] + z, start, size);
-          status = Decode(box, *decoder);
+          status = Decode(box, /*from_disk=*/false, *decoder);
           if (status.ok()) Copy(box, *decoder, size, out.data());
         }
       }
@@ -135,7 +138,7 @@ class Blosc2Volume final : public StoredVolume {
     absl::Status status;
     for (std::size_t i = 0; i < frame_.chunks.size() && status.ok(); ++i) {
       checked_[i].store(false, std::memory_order_relaxed);
-      status = Decode({static_cast<std::int64_t>(i), {}, frame_.meta.chunk, {}}, *decoder);
+      status = Decode({static_cast<std::int64_t>(i), {}, frame_.meta.chunk, {}}, /*from_disk=*/true, *decoder);
     }
     Return(std::move(decoder));
     return status;
@@ -155,6 +158,7 @@ class Blosc2Volume final : public StoredVolume {
   }
 
   void Return(std::unique_ptr<Decoder> decoder) {
+    decoder->kept.reset();
     MutexLock lock(mutex_);
     idle_.push_back(std::move(decoder));
   }
@@ -174,41 +178,59 @@ class Blosc2Volume final : public StoredVolume {
     return box;
   }
 
-  absl::Status Decode(const ChunkBox& box, Decoder& decoder) {
-    const StoredChunk& chunk = frame_.chunks[static_cast<std::size_t>(box.index)];
-    const auto damaged = [&](absl::string_view why) {
-      return absl::DataLossError(absl::StrCat("chunk ", box.index, " is damaged: ", why));
-    };
-    decoder.compressed.resize(static_cast<std::size_t>(chunk.size));
-    absl::Status read = file_->ReadAt(chunk.position, chunk.size, decoder.compressed.data());
-    if (!read.ok()) return Annotate(read, absl::StrCat("chunk ", box.index));
-    bytes_read_.fetch_add(chunk.size, std::memory_order_relaxed);
-    if (!checksums_.empty() && !checked_[static_cast<std::size_t>(box.index)].load(std::memory_order_relaxed)) {
-      const std::uint32_t crc = Crc32c(decoder.compressed.data(), decoder.compressed.size());
-      if (crc != checksums_[static_cast<std::size_t>(box.index)]) return damaged("its checksum does not match");
-      checked_[static_cast<std::size_t>(box.index)].store(true, std::memory_order_relaxed);
+  // Points decoder.chunk at the compressed bytes, checked.
+  absl::Status Fetch(std::int64_t index, bool from_disk, Decoder& decoder) {
+    const StoredChunk& chunk = frame_.chunks[static_cast<std::size_t>(index)];
+    const bool cache = cached_.cache != nullptr && !from_disk;
+    if (cache && (decoder.kept = cached_.cache->Find(cached_.name, index)) != nullptr &&
+        static_cast<std::int64_t>(decoder.kept->size()) == chunk.size) {
+      decoder.chunk = decoder.kept->data();
+      return absl::OkStatus();
     }
+    std::vector<char>& bytes = decoder.compressed;
+    bytes.resize(static_cast<std::size_t>(chunk.size));
+    decoder.chunk = bytes.data();
+    absl::Status read = file_->ReadAt(chunk.position, chunk.size, bytes.data());
+    if (!read.ok()) return Annotate(read, absl::StrCat("chunk ", index));
+    bytes_read_.fetch_add(chunk.size, std::memory_order_relaxed);
+    std::atomic<bool>& checked = checked_[static_cast<std::size_t>(index)];
+    if (!checksums_.empty() && !checked.load(std::memory_order_relaxed)) {
+      if (Crc32c(bytes.data(), bytes.size()) != checksums_[static_cast<std::size_t>(index)]) {
+        return Damaged(index, "its checksum does not match");
+      }
+      checked.store(true, std::memory_order_relaxed);
+    }
+    if (cache) cached_.cache->Put(cached_.name, index, std::make_shared<const std::vector<char>>(bytes));
+    return absl::OkStatus();
+  }
+
+  static absl::Status Damaged(std::int64_t index, absl::string_view why) {
+    return absl::DataLossError(absl::StrCat("chunk ", index, " is damaged: ", why));
+  }
+
+  absl::Status Decode(const ChunkBox& box, bool from_disk, Decoder& decoder) {
+    const StoredChunk& chunk = frame_.chunks[static_cast<std::size_t>(box.index)];
+    AMAES_RETURN_IF_ERROR(Fetch(box.index, from_disk, decoder));
     if (chunk.size == 0) {
       std::fill(decoder.raw.begin(), decoder.raw.end(), 0);
       return absl::OkStatus();
     }
     const std::int64_t bytes = frame_.meta.ChunkBytes();
     std::int32_t decoded = 0, compressed = 0, block = 0;
-    if (blosc2_cbuffer_sizes(decoder.compressed.data(), &decoded, &compressed, &block) < 0 || decoded != bytes ||
+    if (blosc2_cbuffer_sizes(decoder.chunk, &decoded, &compressed, &block) < 0 || decoded != bytes ||
         compressed != chunk.size) {
-      return damaged("its header's sizes are wrong");
+      return Damaged(box.index, "its header's sizes are wrong");
     }
     MaskBlocks(box, decoder);
-    const int n =
-        blosc2_decompress_ctx(decoder.context, decoder.compressed.data(), static_cast<std::int32_t>(chunk.size),
-                              decoder.raw.data(), static_cast<std::int32_t>(bytes));
-    if (n != bytes) return damaged(n < 0 ? blosc2_error_string(n) : "it is too short");
+    const int n = blosc2_decompress_ctx(decoder.context, decoder.chunk, static_cast<std::int32_t>(chunk.size),
+                                        decoder.raw.data(), static_cast<std::int32_t>(bytes));
+    if (n != bytes) return Damaged(box.index, n < 0 ? blosc2_error_string(n) : "it is too short");
     return absl::OkStatus();
   }
 
   // Tells blosc2 which blocks to leave out.
   void MaskBlocks(const ChunkBox& box, Decoder& decoder) const {
-    const int special = static_cast<unsigned char>(decoder.compressed[BLOSC2_CHUNK_BLOSC2_FLAGS]) >> 4;
+    const int special = static_cast<unsigned char>(decoder.chunk[BLOSC2_CHUNK_BLOSC2_FLAGS]) >> 4;
     if ((special & BLOSC2_SPECIAL_MASK) != BLOSC2_NO_SPECIAL) return;  // one value throughout: nothing to leave out
     const Shape3 blocks = frame_.meta.Blocks();
     const auto touched = [&](int a, std::int64_t i) {
@@ -254,6 +276,7 @@ class Blosc2Volume final : public StoredVolume {
   const std::unique_ptr<File> file_;
   const StoredFrame frame_;
   const std::vector<std::uint32_t> checksums_;
+  const CachedAs cached_;
   std::vector<std::atomic<bool>> checked_;  // per chunk: its checksum held once
   std::atomic<std::int64_t> bytes_read_{0};
   Mutex mutex_;
@@ -263,7 +286,8 @@ class Blosc2Volume final : public StoredVolume {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StoredVolume>> StoredVolume::Open(const std::filesystem::path& path,
-                                                                 std::vector<std::uint32_t> chunk_checksums) {
+                                                                 std::vector<std::uint32_t> chunk_checksums,
+                                                                 CachedAs cached) {
   AMAES_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path));
   AMAES_ASSIGN_OR_RETURN(StoredFrame frame,
                          ParseFrame(file->size(), [&](std::int64_t position, std::int64_t size, char* out) {
@@ -274,7 +298,7 @@ absl::StatusOr<std::unique_ptr<StoredVolume>> StoredVolume::Open(const std::file
                                             chunk_checksums.size(), " checksums: another file of the same name?"));
   }
   return std::unique_ptr<StoredVolume>(
-      std::make_unique<Blosc2Volume>(std::move(file), std::move(frame), std::move(chunk_checksums)));
+      std::make_unique<Blosc2Volume>(std::move(file), std::move(frame), std::move(chunk_checksums), std::move(cached)));
 }
 
 }  // namespace amaes

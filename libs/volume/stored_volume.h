@@ -10,10 +10,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "libs/volume/chunk_cache.h"
 #include "libs/volume/volume.h"
 
 namespace amaes {
@@ -27,6 +29,12 @@ namespace amaes {
 absl::StatusOr<std::vector<std::uint32_t>> WriteStoredVolume(const std::filesystem::path& path, const Volume& volume,
                                                              double resolution = 0);
 
+// Where a volume's chunks are kept once read and checked, and under which name there. Without a cache: nowhere.
+struct CachedAs {
+  std::shared_ptr<ChunkCache> cache;
+  std::string name;
+};
+
 // Thread-safe: several threads may read from one object.
 class StoredVolume {
  public:
@@ -35,7 +43,8 @@ class StoredVolume {
   //   checksums.
   // `chunk_checksums` empty: no chunk is checked.
   static absl::StatusOr<std::unique_ptr<StoredVolume>> Open(const std::filesystem::path& path,
-                                                            std::vector<std::uint32_t> chunk_checksums);
+                                                            std::vector<std::uint32_t> chunk_checksums,
+                                                            CachedAs cached = {});
   virtual ~StoredVolume() = default;
 
   virtual const Shape3& shape() const = 0;
@@ -46,9 +55,9 @@ class StoredVolume {
   //   - OutOfRange: the box is not inside the volume.   - DataLoss: a chunk is damaged; the message names its index.
   virtual absl::Status ReadBox(const Shape3& start, const Shape3& size, absl::Span<float> out) = 0;
 
-  // Reads and checks every chunk.   - DataLoss: names the first damaged chunk.
+  // Reads and checks every chunk, from disk.   - DataLoss: names the first damaged chunk.
   virtual absl::Status Verify() = 0;
-  // Compressed bytes read so far by this object, for tests that prove that a crop reads only what it touches.
+  // Compressed bytes read from disk so far by this object, for tests that prove that a crop reads only what it touches.
   virtual std::int64_t bytes_read() const = 0;
 };
 
