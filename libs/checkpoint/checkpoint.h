@@ -37,6 +37,7 @@ struct CheckpointManifest {
   std::string contract_json;
   std::string dataset, dataset_digest;
   std::int64_t dataset_version = 0;
+  std::string dataset_selection;               // digest of the selected list; "" = every training volume once
   std::string parent;                          // checkpoint this attempt resumed from, "" = from scratch
   std::string software;                        // "amaes 0.1.0"
   std::string written;                         // RFC 3339, UTC

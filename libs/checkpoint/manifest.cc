@@ -191,6 +191,7 @@ std::string ManifestToJson(const CheckpointManifest& manifest) {
               {"dataset", manifest.dataset},
               {"dataset_version", manifest.dataset_version},
               {"dataset_digest", manifest.dataset_digest},
+              {"dataset_selection", manifest.dataset_selection},
               {"parent", manifest.parent},
               {"software", manifest.software},
               {"written", manifest.written}};
@@ -225,6 +226,7 @@ absl::StatusOr<CheckpointManifest> ManifestFromJson(const std::string& json) {
   reader.Read("dataset", out.dataset);
   reader.ReadInteger("dataset_version", 0, out.dataset_version);
   reader.Read("dataset_digest", out.dataset_digest);
+  reader.Read("dataset_selection", out.dataset_selection);
   reader.Read("parent", out.parent);
   reader.Read("software", out.software);
   reader.Read("written", out.written);

@@ -1,5 +1,6 @@
 #include "libs/loader/loader.h"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <thread>
@@ -16,10 +17,17 @@ namespace {
 
 constexpr std::size_t kOpenVolumes = 64;
 
-std::vector<CatalogueEntry> EntriesOf(const DatasetVersion& version, Split split) {
-  std::vector<CatalogueEntry> entries;
-  for (const std::int64_t index : version.Indices(split)) entries.push_back(version.entries[index]);
+std::vector<const CatalogueEntry*> EntriesOf(const DatasetVersion& version, Split split) {
+  std::vector<const CatalogueEntry*> entries;
+  for (const std::int64_t index : version.Indices(split)) entries.push_back(&version.entries[index]);
   return entries;
+}
+
+Selection SelectionOf(const DatasetVersion& version, const LoaderOptions& options) {
+  if (options.selection != nullptr) return *options.selection;
+  absl::StatusOr<Selection> everything = ResolveSelection(version, "", "");
+  AMAES_CHECK(everything.ok());
+  return *std::move(everything);
 }
 
 // What this rank reads, in its order. Thread-safe.
@@ -28,7 +36,7 @@ class RankSamples {
   RankSamples(const DatasetVersion& version, const LoaderOptions& options)
       : options_(options),
         entries_(EntriesOf(version, Split::kTrain)),
-        stream_(options.seed, version.digest, static_cast<std::int64_t>(entries_.size())),
+        stream_(options.seed, version.digest, SelectionOf(version, options)),
         reader_(options, kOpenVolumes) {}
 
   // `number` counts the rank's samples from the first step on.
@@ -38,21 +46,31 @@ class RankSamples {
     Sample sample;
     sample.position = step * options_.global_batch + lane;
     sample.volume = stream_.VolumeAt(sample.position);
-    const CatalogueEntry& entry = entries_[sample.volume];
+    const CatalogueEntry& entry = *entries_[sample.volume];
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, entry.shape, options_.patch);
     sample.token_mask =
         DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
+    if (WasSkipped(sample.position)) {
+      sample.skipped = true;
+      return sample;
+    }
     const absl::Status status = reader_.Fill(entry, sample);
     if (!status.ok()) return Annotate(status, absl::StrCat("sample at position ", sample.position));
     return sample;
   }
 
   std::int64_t bytes_read() { return reader_.bytes_read(); }
+  std::int64_t cache_hits() const { return reader_.cache_hits(); }
 
  private:
+  bool WasSkipped(std::int64_t position) const {
+    const auto& skipped = options_.skip_positions;
+    return skipped != nullptr && std::binary_search(skipped->begin(), skipped->end(), position);
+  }
+
   const LoaderOptions options_;
-  const std::vector<CatalogueEntry> entries_;
-  const SampleStream stream_;
+  const std::vector<const CatalogueEntry*> entries_;
+  const SelectedStream stream_;
   SampleReader reader_;
 };
 
@@ -82,6 +100,7 @@ class DirectLoader final : public Loader {
   }
   absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
   std::int64_t bytes_read() const override { return samples_.bytes_read(); }
+  std::int64_t cache_hits() const override { return samples_.cache_hits(); }
 
  private:
   Clock& clock_;
@@ -121,6 +140,7 @@ class ThreadedLoader final : public Loader {
 
   absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
   std::int64_t bytes_read() const override { return samples_.bytes_read(); }
+  std::int64_t cache_hits() const override { return samples_.cache_hits(); }
 
  private:
   std::optional<absl::StatusOr<Sample>>& Slot(std::int64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -175,7 +195,7 @@ absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(const DatasetVersion& ver
                                                        Clock& clock) {
   AMAES_RETURN_IF_ERROR(CheckLoaderOptions(options));
   AMAES_RETURN_IF_ERROR(CheckShare(options));
-  if (version.Indices(Split::kTrain).empty()) {
+  if (options.selection != nullptr ? options.selection->size() == 0 : version.Indices(Split::kTrain).empty()) {
     return absl::InvalidArgumentError("the dataset version has no training volume");
   }
   if (options.threads == 0) return std::make_unique<DirectLoader>(version, options, clock);
@@ -185,17 +205,23 @@ absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(const DatasetVersion& ver
 absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
                                                    const LoaderOptions& options) {
   AMAES_RETURN_IF_ERROR(CheckLoaderOptions(options));
-  const std::vector<CatalogueEntry> entries = EntriesOf(version, split);
+  const std::vector<const CatalogueEntry*> entries = EntriesOf(version, split);
+  const Selection selection = SelectionOf(version, options);
+  const std::vector<std::int64_t>& volumes = split == Split::kTrain ? selection.volumes : selection.held_out;
   std::vector<Sample> samples;
-  if (entries.empty()) return samples;
-  const auto volumes = static_cast<std::int64_t>(entries.size());
-  const std::uint64_t seed = SampleStream(options.seed, version.digest, volumes).draw_seed();
-  SampleReader reader(options, kOpenVolumes);
+  if (volumes.empty()) return samples;
+  const auto size = static_cast<std::int64_t>(volumes.size());
+  // Keyed by the dataset, not the selection: what two jobs validate on is the same where their filters are.
+  const std::uint64_t seed = SampleStream(options.seed, version.digest, size).draw_seed();
+  const SampleStream order(options.seed, absl::StrCat("fixed crops\n", version.digest), size);
+  LoaderOptions once = options;
+  once.cache_bytes = 0;  // each crop is read once; the budget is the loader's
+  SampleReader reader(once, kOpenVolumes);
   for (std::int64_t i = 0; i < count; ++i) {
     Sample sample;
     sample.position = i;
-    sample.volume = i % volumes;
-    const CatalogueEntry& entry = entries[sample.volume];
+    sample.volume = volumes[order.VolumeAt(i)];
+    const CatalogueEntry& entry = *entries[sample.volume];
     sample.crop = DrawValidationCrop(seed, i, entry.shape, options.patch);
     sample.token_mask = DrawValidationMask(seed, i, options.patch, options.token, options.mask_ratio);
     const absl::Status status = reader.Fill(entry, sample);

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/dataset/catalogue.h"
-#include "libs/dataset/sample_stream.h"
+#include "libs/dataset/selection.h"
 #include "libs/draws/draws.h"
 
 namespace amaes {
@@ -22,7 +22,7 @@ struct Sample {
   CropDraw crop;
   std::vector<float> patch;        // patch^3, z fastest; empty when skipped
   std::vector<std::uint8_t> token_mask;  // (patch/token)^3, 1 = masked
-  bool skipped = false;            // damaged chunk under policy skip: weight 0
+  bool skipped = false;                  // damaged chunk under policy skip, now or in an earlier attempt: weight 0
 };
 
 struct LoaderOptions {
@@ -32,16 +32,21 @@ struct LoaderOptions {
   double mask_ratio = 0.6;
   std::int64_t global_batch = 1;
   LaneRange lanes;                 // of this rank
+  std::shared_ptr<const Selection> selection = nullptr;  // of the version; null: every training volume once
   std::int64_t first_step = 0;     // where to begin (resume): O(1)
   int threads = 1;                 // 0 = read in Next()
   std::int64_t prefetch = 4;       // samples ready or in work ahead
+  std::int64_t cache_bytes = 0;    // of compressed chunks kept in memory
   bool skip_damaged = false;
+  // Positions that are skipped unread, ascending: an earlier attempt skipped them. Null: none.
+  std::shared_ptr<const std::vector<std::int64_t>> skip_positions = nullptr;
 };
 
 // One consumer thread. The destructor stops and joins.
 class Loader {
  public:
-  // - InvalidArgument: no training volume in the version, or options that do not fit together.
+  // `version` and `clock` outlive the loader.
+  //   - InvalidArgument: no training volume in the version, or options that do not fit together.
   static absl::StatusOr<std::unique_ptr<Loader>> Create(const DatasetVersion& version, const LoaderOptions& options,
                                                         Clock& clock);
   virtual ~Loader() = default;
@@ -51,12 +56,15 @@ class Loader {
   virtual absl::StatusOr<Sample> Next() = 0;
   // Time that Next spent waiting, in all. Thread-safe.
   virtual absl::Duration data_wait() const = 0;
-  // Compressed bytes read from stored volumes so far. Thread-safe.
+  // Compressed bytes read from stored volumes on disk so far. Thread-safe.
   virtual std::int64_t bytes_read() const = 0;
+  // Chunks that were in memory already. Thread-safe.
+  virtual std::int64_t cache_hits() const = 0;
 };
 
-// Fixed crops with fixed masks for validation: crop i is of the i-th volume of `split` (cycling). The same for every
-// run with the same seed, dataset and options. At most `count`; none when the split is empty.   Errors as Next.
+// Fixed crops with fixed masks for validation, spread over the selected volumes of `split`: in an order keyed by seed and
+// dataset, each volume once before any comes again. The same for every run with the same seed, dataset, filter and
+// options. At most `count`; none when the split is empty.   Errors as Next.
 absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
                                                    const LoaderOptions& options);
 

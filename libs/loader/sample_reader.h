@@ -19,13 +19,14 @@ absl::Status CheckLoaderOptions(const LoaderOptions& options);
 class SampleReader {
  public:
   SampleReader(const LoaderOptions& options, std::size_t open_volumes)
-      : skip_damaged_(options.skip_damaged), cache_(options.volumes, open_volumes) {}
+      : skip_damaged_(options.skip_damaged), cache_(options.volumes, open_volumes, options.cache_bytes) {}
 
   // Fills sample.patch from sample.crop; under policy skip, damage sets sample.skipped instead.   Errors as
   // Loader::Next.
   absl::Status Fill(const CatalogueEntry& entry, Sample& sample);
 
   std::int64_t bytes_read() { return cache_.bytes_read(); }
+  std::int64_t cache_hits() const { return cache_.cache_hits(); }
 
  private:
   const bool skip_damaged_;

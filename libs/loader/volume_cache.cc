@@ -7,7 +7,8 @@ namespace amaes {
 
 absl::StatusOr<VolumeCache::Handle> VolumeCache::Open(const CatalogueEntry& entry) {
   const std::filesystem::path path = VolumePath(volumes_, entry.volume);
-  AMAES_ASSIGN_OR_RETURN(std::unique_ptr<StoredVolume> opened, StoredVolume::Open(path, entry.chunk_checksums));
+  AMAES_ASSIGN_OR_RETURN(std::unique_ptr<StoredVolume> opened,
+                         StoredVolume::Open(path, entry.chunk_checksums, {chunks_, entry.volume}));
   if (opened->shape() != entry.shape) {
     const auto text = [](const Shape3& s) { return absl::StrCat(s[0], "x", s[1], "x", s[2]); };
     return absl::DataLossError(

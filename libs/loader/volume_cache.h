@@ -1,4 +1,4 @@
-// Open stored volumes, the least recently used ones closed.
+// Open stored volumes, the least recently used ones closed; and compressed chunks of them, closed or not.
 #pragma once
 
 #include <atomic>
@@ -20,17 +20,20 @@ namespace amaes {
 // Thread-safe.
 class VolumeCache {
  public:
-  VolumeCache(std::filesystem::path volumes, std::size_t capacity)
+  // `capacity`: volumes kept open. `chunk_bytes`: budget of the chunks.
+  VolumeCache(std::filesystem::path volumes, std::size_t capacity, std::int64_t chunk_bytes = 0)
       : volumes_(std::move(volumes)),
         capacity_(capacity),
+        chunks_(chunk_bytes > 0 ? std::make_shared<ChunkCache>(chunk_bytes) : nullptr),
         closed_bytes_(std::make_shared<std::atomic<std::int64_t>>(0)) {}
 
   // The volume stays usable for as long as it is held, even when it leaves the cache.
   //   - NotFound: not in the store.   - DataLoss: damaged, or another shape than the catalogue's.
   absl::StatusOr<std::shared_ptr<StoredVolume>> Get(const CatalogueEntry& entry);
 
-  // Compressed bytes read through volumes that are closed or in the cache.
+  // Compressed bytes read from disk through volumes that are closed or in the cache.
   std::int64_t bytes_read();
+  std::int64_t cache_hits() const { return chunks_ == nullptr ? 0 : chunks_->hits(); }
 
  private:
   using Handle = std::shared_ptr<StoredVolume>;
@@ -41,6 +44,7 @@ class VolumeCache {
 
   const std::filesystem::path volumes_;
   const std::size_t capacity_;
+  const std::shared_ptr<ChunkCache> chunks_;
   const std::shared_ptr<std::atomic<std::int64_t>> closed_bytes_;
   Mutex mutex_;
   Order order_ ABSL_GUARDED_BY(mutex_);

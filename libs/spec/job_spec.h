@@ -15,10 +15,10 @@ struct PretrainSpec {
   struct Dataset {
     std::string name;          // required
     std::int64_t version = 0;  // 0 = the newest at submit; resolved before the job is stored
-    std::string digest;        // filled at submit
-    std::string filter;        // which training volumes, e.g. "modality=T1w|T2w"; empty = all
-    std::string repeats;       // how often a pass visits a volume, e.g. "collection=OASIS3:2"; empty = once
-    std::string selection;     // digest of the resolved list; filled at submit; empty when filter and repeats are
+    std::string digest{};      // filled at submit
+    std::string filter{};      // which training volumes, e.g. "modality=T1w|T2w"; empty = all
+    std::string repeats{};     // how often a pass visits a volume, e.g. "collection=OASIS3:2"; empty = once
+    std::string selection{};   // digest of the resolved list; filled at submit; empty when filter and repeats are
   } dataset;
   struct Network {
     std::string name = "unet_b";  // unet_b (32 filters), unet_xl (64), unet (any: `filters`)

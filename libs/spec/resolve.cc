@@ -49,11 +49,12 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   PretrainSpec& job = spec.pretrain;
   job.dataset.version = dataset.version;
   job.dataset.digest = dataset.digest;
+  job.dataset.selection = dataset.selection;
   if (job.network.filters == 0) job.network.filters = FiltersOfNetwork(job.network.name);
   PretrainSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
-    const double steps = std::floor(schedule.passes * static_cast<double>(dataset.training_volumes) /
-                                    static_cast<double>(job.global_batch));
+    const double steps =
+        std::floor(schedule.passes * static_cast<double>(dataset.pass_length) / static_cast<double>(job.global_batch));
     schedule.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
   }
   if (schedule.warmup_steps < 0) schedule.warmup_steps = schedule.steps / 20;
@@ -81,7 +82,8 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   // Input, target and mask of each sample ready ahead.
   const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + job.micro_batch);
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
-  out.memory_per_worker_bytes = state + activations + loader + program;
+  const std::int64_t cache = job.loader.cache_mib * kMiB;
+  out.memory_per_worker_bytes = state + activations + loader + cache + program;
   out.checkpoint_bytes = 12 * out.parameters;                         // weights and two moments
   out.disk_bytes = (job.checkpoint.keep + 1) * out.checkpoint_bytes;  // one more while the newest is written
   return out;

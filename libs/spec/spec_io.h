@@ -45,9 +45,10 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec);
 struct DatasetFacts {
   std::int64_t version = 0;
   std::string digest;
-  std::int64_t training_volumes = 0;
+  std::int64_t pass_length = 0;  // samples: training volumes, each as often as the selection repeats it
+  std::string selection{};       // digest; empty without filter and repeats
 };
-// Fills what depends on the dataset and on other fields (version, digest, steps, warm-up, filters, device); afterwards
+// Fills what depends on the dataset and on other fields (version, digest, selection, steps, warm-up, filters, device); afterwards
 // no field means "choose for me" except device=auto. Requires a valid spec.
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);
 

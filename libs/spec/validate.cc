@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
@@ -93,8 +94,10 @@ void CheckPrecision(const PretrainSpec& spec, Problems& out) {
 
 void CheckPretrain(const PretrainSpec& spec, Problems& out) {
   CheckDatasetName("dataset.name", spec.dataset.name, out);
-  if (!spec.dataset.digest.empty() && !IsHex64(spec.dataset.digest)) {
-    out.push_back({"dataset.digest", absl::StrCat(Quoted(spec.dataset.digest), " is not 64 hexadecimal digits")});
+  for (const auto& [field, digest] :
+       {std::pair{"dataset.digest", &spec.dataset.digest}, {"dataset.selection", &spec.dataset.selection}}) {
+    if (digest->empty() || IsHex64(*digest)) continue;
+    out.push_back({field, absl::StrCat(Quoted(*digest), " is not 64 hexadecimal digits")});
   }
   CheckNetwork(spec, out);
   CheckPatch(spec, out);

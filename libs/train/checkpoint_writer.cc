@@ -11,6 +11,7 @@
 #include "libs/base/digest.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/dataset/ledger_reader.h"
 #include "libs/train/failure.h"
 #include "libs/train/tensor_buffer.h"
 
@@ -65,8 +66,6 @@ std::vector<std::string> DeleteOld(const std::filesystem::path& checkpoints, std
 
 }  // namespace
 
-std::string LedgerName(AttemptNumber attempt, int rank) { return absl::StrCat(attempt, "-", rank, ".ledger"); }
-
 CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options, Communicator& communicator, Clock& clock,
                                    std::function<void(WorkerReport)> report)
     : options_(std::move(options)), communicator_(communicator), clock_(clock), report_(std::move(report)) {}
@@ -107,7 +106,7 @@ absl::Status CheckpointWriter::Complete() {
   manifest_.files = {written->back()};  // the model
   manifest_.files.insert(manifest_.files.end(), files.begin(), files.end());
   for (int rank = 0; rank < communicator_.world_size(); ++rank) {
-    manifest_.ledger[LedgerName(manifest_.attempt, rank)] = static_cast<std::int64_t>(first[kFirstWords * rank + 2]);
+    manifest_.ledger[LedgerName({manifest_.attempt, rank})] = static_cast<std::int64_t>(first[kFirstWords * rank + 2]);
   }
   StartCommit();
   return absl::OkStatus();

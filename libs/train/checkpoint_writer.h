@@ -22,9 +22,6 @@
 
 namespace amaes {
 
-// "ATTEMPT-RANK.ledger", in the job's folder ledger/: every attempt has files of its own.
-std::string LedgerName(AttemptNumber attempt, int rank);
-
 struct CheckpointWriterOptions {
   std::filesystem::path checkpoints;  // …/JOB/checkpoints
   std::int64_t keep = 3;

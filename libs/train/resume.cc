@@ -53,6 +53,9 @@ absl::Status CheckResumable(const CheckpointManifest& manifest, const PretrainSp
   if (manifest.dataset_digest != dataset_digest) {
     return Differs("dataset.digest", manifest.dataset_digest, dataset_digest);
   }
+  if (manifest.dataset_selection != spec.dataset.selection) {
+    return Differs("dataset.selection", manifest.dataset_selection, spec.dataset.selection);
+  }
   if (before.global_batch != spec.global_batch) return Differs("global_batch", before.global_batch, spec.global_batch);
   if (before.seed != spec.seed) return Differs("seed", before.seed, spec.seed);
   if (manifest.position != manifest.step * spec.global_batch) {

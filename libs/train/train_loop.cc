@@ -14,6 +14,7 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/ledger.h"
+#include "libs/dataset/ledger_reader.h"
 #include "libs/draws/draws.h"
 #include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
@@ -58,6 +59,7 @@ class TrainLoop {
   absl::Status MakeState();
   absl::Status Restore();
   absl::Status OpenFiles(const CheckpointManifest* from);
+  absl::Status ReplaySkips(const std::filesystem::path& ledgers, LoaderOptions& options) const;
   absl::Status OneStep();
   absl::StatusOr<Sample> NextSample();
   absl::Status Record(const StepReport& report, double learning_rate);
@@ -169,7 +171,7 @@ absl::Status TrainLoop::OpenFiles(const CheckpointManifest* from) {
   const std::filesystem::path ledger_folder = options_.job_folder / "ledger";
   AMAES_RETURN_IF_ERROR(StorageFailure(files::MakeFolders(ledger_folder)));
   absl::StatusOr<std::unique_ptr<LedgerWriter>> ledger =
-      LedgerWriter::Open(ledger_folder / LedgerName(options_.attempt, rank_), 0);
+      LedgerWriter::Open(ledger_folder / LedgerName({options_.attempt, rank_}), 0);
   AMAES_RETURN_IF_ERROR(StorageFailure(ledger.status()));
   ledger_ = *std::move(ledger);
   if (rank_ == 0) {
@@ -179,17 +181,30 @@ absl::Status TrainLoop::OpenFiles(const CheckpointManifest* from) {
     metrics_.emplace(*std::move(metrics));
   }
   if (step_ >= spec_.schedule.steps) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<Loader>> loader = environment_.data.OpenLoader(LoaderOptionsOf(options_, step_));
+  LoaderOptions loading = LoaderOptionsOf(options_, step_);
+  if (loading.skip_damaged) AMAES_RETURN_IF_ERROR(ReplaySkips(ledger_folder, loading));
+  absl::StatusOr<std::unique_ptr<Loader>> loader = environment_.data.OpenLoader(loading);
   AMAES_RETURN_IF_ERROR(DataFailure(loader.status()));
   loader_ = *std::move(loader);
   return absl::OkStatus();
 }
 
+// The steps after the checkpoint are run again. What was skipped in them is skipped again, though it could be read by now.
+absl::Status TrainLoop::ReplaySkips(const std::filesystem::path& ledgers, LoaderOptions& options) const {
+  absl::StatusOr<std::vector<std::int64_t>> positions =
+      SkippedBeyond(ledgers, earlier_ledgers_, options_.attempt, step_ * spec_.global_batch);
+  AMAES_RETURN_IF_ERROR(StorageFailure(positions.status()));
+  if (!positions->empty()) LogInfo("train", "skips of earlier attempts", {{"samples", positions->size()}});
+  options.skip_positions = std::make_shared<const std::vector<std::int64_t>>(*std::move(positions));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Sample> TrainLoop::NextSample() {
   absl::StatusOr<Sample> sample = loader_->Next();
-  if (sample.ok()) {
-    ledger_->Append({.position = sample->position, .volume = sample->volume, .skipped = sample->skipped});
-  }
+  if (!sample.ok()) return sample;
+  ledger_->Append({.position = sample->position, .volume = sample->volume, .skipped = sample->skipped});
+  // Durable before any rank can take the step: after a crash the step is run again with the same divisor.
+  if (sample->skipped) AMAES_RETURN_IF_ERROR(StorageFailure(ledger_->Flush().status()));
   return sample;
 }
 
@@ -220,6 +235,8 @@ absl::Status TrainLoop::Record(const StepReport& report, double learning_rate) {
   if (metrics_) metrics_->Append(progress_);
   if (!meter_.Due() && step_ < spec_.schedule.steps) return absl::OkStatus();
   progress_.peak_memory_bytes = PeakMemoryBytes(options_.device);
+  progress_.disk_bytes = loader_->bytes_read();
+  progress_.cache_hits = loader_->cache_hits();
   meter_.Fill(progress_);
   environment_.report(progress_);
   return metrics_ ? StorageFailure(metrics_->Flush(/*durable=*/false).status()) : absl::OkStatus();
@@ -265,6 +282,7 @@ CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
   manifest.dataset = spec_.dataset.name;
   manifest.dataset_digest = options_.dataset_digest;
   manifest.dataset_version = spec_.dataset.version;
+  manifest.dataset_selection = spec_.dataset.selection;
   manifest.parent = parent_;
   manifest.software = options_.software;
   manifest.metrics = {{"loss_masked", progress_.loss_masked}, {"loss_visible", progress_.loss_visible},

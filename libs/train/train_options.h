@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
 #include "libs/collective/communicator.h"
-#include "libs/dataset/sample_stream.h"
+#include "libs/dataset/selection.h"
 #include "libs/evaluate/reconstruction.h"
 #include "libs/loader/loader.h"
 #include "libs/spec/job_spec.h"
@@ -28,6 +29,7 @@ struct TrainOptions {
   AttemptNumber attempt = 1;
   LaneRange lanes;               // of this rank
   std::filesystem::path job_folder, volumes_folder;
+  std::shared_ptr<const Selection> selection = nullptr;  // of the spec, resolved; null: every training volume once
   std::string contract_json;     // of the dataset
   std::string dataset_digest;
   c10::Device device = at::kCPU;
@@ -47,10 +49,20 @@ struct TrainEnvironment {
 
 inline LoaderOptions LoaderOptionsOf(const TrainOptions& options, std::int64_t first_step) {
   const PretrainSpec& spec = options.spec;
-  return {.volumes = options.volumes_folder, .seed = spec.seed, .patch = spec.patch, .token = spec.mask.token,
-          .mask_ratio = spec.mask.ratio, .global_batch = spec.global_batch, .lanes = options.lanes,
-          .first_step = first_step, .threads = static_cast<int>(spec.loader.threads), .prefetch = spec.loader.prefetch,
-          .skip_damaged = spec.loader.on_damage == "skip"};
+  return {.volumes = options.volumes_folder,
+          .seed = spec.seed,
+          .patch = spec.patch,
+          .token = spec.mask.token,
+          .mask_ratio = spec.mask.ratio,
+          .global_batch = spec.global_batch,
+          .lanes = options.lanes,
+          .selection = options.selection,
+          .first_step = first_step,
+          .threads = static_cast<int>(spec.loader.threads),
+          .prefetch = spec.loader.prefetch,
+          .cache_bytes = spec.loader.cache_mib << 20,
+          .skip_damaged = spec.loader.on_damage == "skip",
+          .skip_positions = nullptr};
 }
 
 inline LossRegion LossRegionOf(const PretrainSpec& spec) {

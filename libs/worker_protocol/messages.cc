@@ -79,6 +79,8 @@ void ToProto(const TrainProgress& in, v1::WorkerReport& message) {
   out.set_data_wait_ratio(in.data_wait_ratio);
   out.set_step_seconds(in.step_seconds);
   out.set_peak_memory_bytes(in.peak_memory_bytes);
+  out.set_disk_bytes(in.disk_bytes);
+  out.set_cache_hits(in.cache_hits);
 }
 TrainProgress FromProto(const v1::TrainProgress& in) {
   return {.step = in.step(),
@@ -89,7 +91,9 @@ TrainProgress FromProto(const v1::TrainProgress& in) {
           .samples_per_second = in.samples_per_second(),
           .data_wait_ratio = in.data_wait_ratio(),
           .step_seconds = in.step_seconds(),
-          .peak_memory_bytes = in.peak_memory_bytes()};
+          .peak_memory_bytes = in.peak_memory_bytes(),
+          .disk_bytes = in.disk_bytes(),
+          .cache_hits = in.cache_hits()};
 }
 
 void ToProto(const ValidationResult& in, v1::WorkerReport& message) {

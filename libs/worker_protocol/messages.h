@@ -59,6 +59,8 @@ struct TrainProgress {
   double loss_masked = 0, loss_visible = 0, masked_r2 = 0, learning_rate = 0;
   double samples_per_second = 0, data_wait_ratio = 0, step_seconds = 0;
   std::int64_t peak_memory_bytes = 0;
+  std::int64_t disk_bytes = 0,
+               cache_hits = 0;  // of this rank's loader so far: compressed bytes read; chunks from memory
   bool operator==(const TrainProgress&) const = default;
 };
 struct ValidationResult {

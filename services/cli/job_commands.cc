@@ -1,4 +1,4 @@
-// job ls | show | watch | shards | logs | events | cancel
+// job ls | show | watch | shards | audit | logs | events | cancel
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -6,6 +6,7 @@
 #include "libs/base/status_macros.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
 #include "proto/amaes/v1/logs.grpc.pb.h"
+#include "services/cli/audit_view.h"
 #include "services/cli/context.h"
 #include "services/cli/exit_codes.h"
 #include "services/cli/output.h"
@@ -91,18 +92,31 @@ absl::StatusOr<int> Shards(Context& context, const std::string& id) {
     std::cout << ToJson(plan);
     return kExitOk;
   }
-  std::cout << FormatPairs({{"attempt", plan.attempt() == 0 ? "planned, not placed yet" : absl::StrCat(plan.attempt())},
-                            {"global batch", absl::StrCat(plan.global_batch(), " samples per step")},
-                            {"position", absl::StrCat(plan.position(), " (pass ", plan.pass(), " through ",
-                                                      plan.training_volumes(), " training volumes)")}});
+  std::cout << FormatPairs(
+      {{"attempt", plan.attempt() == 0 ? "planned, not placed yet" : absl::StrCat(plan.attempt())},
+       {"global batch", absl::StrCat(plan.global_batch(), " samples per step")},
+       {"position", absl::StrCat(plan.position(), " (pass ", plan.pass(), " through ", plan.training_volumes(),
+                                 " training volumes, ", plan.pass_length(), " visits)")}});
   std::vector<std::vector<std::string>> rows;
   for (const auto& shard : plan.shards()) {
     rows.push_back({absl::StrCat(shard.rank()), shard.node().empty() ? "-" : absl::StrCat(shard.node(), "/", shard.slot()),
                     absl::StrCat(shard.first_lane(), " to ", shard.last_lane() - 1), FormatCount(shard.volumes()),
                     FormatBytes(shard.bytes())});
   }
-  std::cout << FormatTable({"RANK", "NODE/SLOT", "LANES", "VOLUMES OF THIS PASS", "BYTES"}, rows);
+  std::cout << FormatTable({"RANK", "NODE/SLOT", "LANES", "VISITS OF THIS PASS", "BYTES"}, rows);
   return kExitOk;
+}
+
+// Ends with 0 when the run is proved.
+absl::StatusOr<int> Audit(Context& context, const std::string& id) {
+  constexpr absl::Duration kDeadline = absl::Minutes(30);  // checkpoint and ledgers of a long run are read
+  const auto stub = context.Stub<v1::JobService>();
+  v1::AuditJobRequest request;
+  request.set_id(id);
+  AMAES_ASSIGN_OR_RETURN(const v1::AuditReport report,
+                         Call(*stub, &v1::JobService::Stub::AuditJob, request, {.deadline = kDeadline}));
+  std::cout << (context.json() ? ToJson(report) : RenderAudit(report));
+  return report.proved() ? kExitOk : kExitDataLoss;
 }
 
 struct LogFlags {
@@ -203,6 +217,8 @@ void AddJobCommands(CLI::App& app, Context& context) {
   AddOnJob(*jobs, context, "show", "Shows one job", Show);
   AddOnJob(*jobs, context, "watch", "Follows a job to its end; ends with the job's outcome as exit code", Watch);
   AddOnJob(*jobs, context, "shards", "Shows which rank takes which lanes and volumes", Shards);
+  AddOnJob(*jobs, context, "audit",
+           "Proves from the ledgers what a training job read; 0: proved, 7: something is wrong", Audit);
   AddOnJob(*jobs, context, "events", "Shows what happened to a job", Events);
   {
     CLI::App* command = AddCommand(*jobs, "logs", "Prints the logs of a job's workers", "amaes job logs -f --rank 0 my-first-run");

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/dataset/selection.h"
 #include "libs/rpc/convert.h"
 #include "libs/spec/spec_io.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
@@ -63,6 +64,7 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
       return kExitOk;
     }
     std::cout << "# the complete spec; nothing was submitted\n" << SpecToYaml(ToJobSpec(job.spec()).spec);
+    if (!job.message().empty()) std::cout << "# " << job.message() << "\n";
     const v1::SpecEstimate& e = job.estimate();
     std::cout << "# about " << FormatCount(e.parameters()) << " parameters, " << FormatBytes(e.memory_per_worker_bytes())
               << " of memory per worker, " << FormatBytes(e.checkpoint_bytes()) << " per checkpoint, "
@@ -92,6 +94,10 @@ absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSp
   if (!problems.empty()) {
     // What the coordinator would find too, so that all is said at once.
     for (const SpecProblem& problem : ValidateSpec(parsed.spec)) problems.push_back(problem);
+    const PretrainSpec::Dataset& dataset = parsed.spec.pretrain.dataset;
+    for (const SelectionProblem& problem : CheckSelection(dataset.filter, dataset.repeats)) {
+      problems.push_back({absl::StrCat("dataset.", problem.field), problem.message});
+    }
     return WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", "the spec has problems"), problems);
   }
   const auto stub = context.Stub<v1::JobService>();

@@ -89,8 +89,8 @@ class RunningCoordinator final : public Coordinator {
 
  private:
   absl::Status Serve(const CoordinatorOptions& options) {
-    jobs_ = std::make_unique<JobServiceImpl>(*engine_, catalogues_);
-    datasets_ = std::make_unique<DatasetServiceImpl>(*engine_, catalogues_);
+    jobs_ = std::make_unique<JobServiceImpl>(*engine_);
+    datasets_ = std::make_unique<DatasetServiceImpl>(*engine_);
     checkpoints_ = std::make_unique<CheckpointServiceImpl>(*engine_);
     nodes_ = std::make_unique<NodeServiceImpl>(*engine_);
     logs_ = std::make_unique<LogServiceImpl>(*engine_);
@@ -125,7 +125,6 @@ class RunningCoordinator final : public Coordinator {
   const std::unique_ptr<Metrics> metrics_ = MakePrometheusMetrics();
   std::unique_ptr<Store> store_;
   std::unique_ptr<Engine> engine_;
-  CatalogueCache catalogues_;
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<DatasetServiceImpl> datasets_;
   std::unique_ptr<CheckpointServiceImpl> checkpoints_;

@@ -67,7 +67,7 @@ absl::Status DatasetServiceImpl::Volumes(const v1::ListVolumesRequest& request, 
     return absl::InternalError(absl::StrCat("cursor '", page.cursor, "' is no number"));
   }
   AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> version,
-                         catalogues_.Get(engine_.DatasetFolder(record.name, record.version)));
+                         engine_.catalogues().Get(engine_.DatasetFolder(record.name, record.version)));
   const std::size_t size = version->entries.size();
   const std::size_t last = std::min(size, first + static_cast<std::size_t>(page.page_size));
   for (std::size_t i = first; i < last; ++i) *out->add_volumes() = ToProto(version->entries[i]);

@@ -2,14 +2,13 @@
 #pragma once
 
 #include "proto/amaes/v1/datasets.grpc.pb.h"
-#include "services/coordinator/catalogue_cache.h"
 #include "services/coordinator/engine.h"
 
 namespace amaes {
 
 class DatasetServiceImpl final : public v1::DatasetService::Service {
  public:
-  DatasetServiceImpl(Engine& engine, CatalogueCache& catalogues) : engine_(engine), catalogues_(catalogues) {}
+  explicit DatasetServiceImpl(Engine& engine) : engine_(engine) {}
 
   grpc::Status GetDatasetVersion(grpc::ServerContext*, const v1::GetDatasetVersionRequest* request,
                                  v1::DatasetVersion* out) override;
@@ -28,7 +27,6 @@ class DatasetServiceImpl final : public v1::DatasetService::Service {
   absl::Status Report(const v1::GetDatasetVersionRequest& request, v1::IngestReport* out);
 
   Engine& engine_;
-  CatalogueCache& catalogues_;
 };
 
 }  // namespace amaes

@@ -20,6 +20,7 @@
 #include "libs/scheduler/node_table.h"
 #include "libs/store/store.h"
 #include "libs/telemetry/metrics.h"
+#include "services/coordinator/catalogue_cache.h"
 #include "services/coordinator/engine_types.h"
 #include "services/coordinator/live_job.h"
 
@@ -83,6 +84,7 @@ class Engine {
 
   const EngineOptions& options() const { return options_; }
   Store& store() { return store_; }
+  CatalogueCache& catalogues() { return catalogues_; }
   std::filesystem::path JobFolder(const JobId& job) const { return options_.home / "jobs" / job.value; }
   std::filesystem::path DatasetFolder(const std::string& name, std::int64_t version) const;
   std::filesystem::path StagingFolder(const LiveJob& job) const;
@@ -118,11 +120,17 @@ class Engine {
 
   // engine_create.cc
   absl::Status CheckDatasetContract(const IngestSpec& spec);
-  absl::StatusOr<JobSpec> Resolve(const ParsedSpec& parsed, std::string* dataset);
+  struct Resolved {
+    JobSpec spec;
+    std::string dataset;  // NAME@VERSION
+    std::string notes;    // for people: what the selection came to
+  };
+  absl::StatusOr<Resolved> Resolve(const ParsedSpec& parsed);
+  absl::StatusOr<DatasetRecord> FindDataset(const PretrainSpec::Dataset& wanted);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
   absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,
-                                                                     const std::string& digest, JobSpec& spec,
+                                                                     const std::string& digest, Resolved& resolved,
                                                                      JobRecord& record);
   void WriteSpec(const JobId& id, const JobSpec& spec);
 
@@ -180,6 +188,7 @@ class Engine {
   Store& store_;
   Clock& clock_;
   Metrics& metrics_;
+  CatalogueCache catalogues_;
 
   Mutex mutex_;
   CondVar changed_;  // a job changed

@@ -8,6 +8,7 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/ingest_plan.h"
+#include "libs/dataset/selection.h"
 #include "libs/rpc/errors.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
@@ -41,6 +42,16 @@ absl::Status CheckRequestId(const CreateRequest& request) {
                                       kMaxRequestIdLength, " are allowed"));
 }
 
+std::string NameOf(const DatasetRecord& record) { return absl::StrCat(record.name, "@", record.version); }
+
+std::string NotesOn(const Selection& selection, const DatasetRecord& record) {
+  return absl::StrCat(selection.volumes.size(), " of ", record.training_volumes, " training volumes, ",
+                      selection.size(), " visits a pass",
+                      selection.filter_left_no_held_out
+                          ? "; no held-out volume fits the filter: validation uses all of them"
+                          : absl::StrCat("; ", selection.held_out.size(), " held out"));
+}
+
 }  // namespace
 
 // Volumes of one dataset have one contract.
@@ -60,29 +71,48 @@ absl::Status Engine::CheckDatasetContract(const IngestSpec& spec) {
                          {{"dataset", spec.dataset}});
 }
 
-absl::StatusOr<JobSpec> Engine::Resolve(const ParsedSpec& parsed, std::string* dataset) {
-  std::vector<SpecProblem> problems = parsed.problems;
-  const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
-  problems.insert(problems.end(), values.begin(), values.end());
-  if (!problems.empty()) return InvalidSpec(problems);
-  if (parsed.spec.kind != JobKind::kPretrain) {
-    AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
-    return ResolveSpec(parsed.spec, {});
-  }
-  const PretrainSpec::Dataset& wanted = parsed.spec.pretrain.dataset;
+absl::StatusOr<DatasetRecord> Engine::FindDataset(const PretrainSpec::Dataset& wanted) {
   const absl::StatusOr<DatasetRecord> record = store_.GetDataset(wanted.name, wanted.version);
   if (absl::IsNotFound(record.status())) {
     const std::string name = wanted.version == 0 ? wanted.name : absl::StrCat(wanted.name, "@", wanted.version);
     return ErrorWithReason(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND", absl::StrCat("no dataset '", name, "'"),
                            {{"dataset", wanted.name}, {"version", absl::StrCat(wanted.version)}});
   }
-  if (!record.ok()) return record.status();
-  *dataset = absl::StrCat(record->name, "@", record->version);
-  if (record->training_volumes == 0) {
+  if (record.ok() && record->training_volumes == 0) {
+    const std::string name = NameOf(*record);
     return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "DATASET_EMPTY",
-                           absl::StrCat("dataset ", *dataset, " has no training volume"), {{"dataset", *dataset}});
+                           absl::StrCat("dataset ", name, " has no training volume"), {{"dataset", name}});
   }
-  return ResolveSpec(parsed.spec, {record->version, record->digest, record->training_volumes});
+  return record;
+}
+
+absl::StatusOr<Engine::Resolved> Engine::Resolve(const ParsedSpec& parsed) {
+  std::vector<SpecProblem> problems = parsed.problems;
+  const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
+  problems.insert(problems.end(), values.begin(), values.end());
+  if (parsed.spec.kind != JobKind::kPretrain) {
+    if (!problems.empty()) return InvalidSpec(problems);
+    AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
+    return Resolved{ResolveSpec(parsed.spec, {}), "", ""};
+  }
+  const PretrainSpec::Dataset& wanted = parsed.spec.pretrain.dataset;
+  const absl::StatusOr<DatasetRecord> record = FindDataset(wanted);
+  Selection selection;
+  const bool selects = !wanted.filter.empty() || !wanted.repeats.empty();
+  std::vector<SelectionProblem> selecting = CheckSelection(wanted.filter, wanted.repeats);
+  if (record.ok() && selects && selecting.empty()) {
+    AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> version,
+                           catalogues_.Get(DatasetFolder(record->name, record->version)));
+    selecting = ResolveSelection(*version, wanted.filter, wanted.repeats, selection);
+  }
+  for (SelectionProblem& problem : selecting) {
+    problems.push_back({absl::StrCat("dataset.", problem.field), std::move(problem.message)});
+  }
+  if (!problems.empty()) return InvalidSpec(problems);
+  if (!record.ok()) return record.status();
+  const std::int64_t length = selects ? selection.size() : record->training_volumes;
+  return Resolved{ResolveSpec(parsed.spec, {record->version, record->digest, length, selection.digest}),
+                  NameOf(*record), selects ? NotesOn(selection, *record) : ""};
 }
 
 absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& known, const std::string& digest,
@@ -104,8 +134,9 @@ absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& kn
 // Job and request id in one transaction. What an earlier call with this request id stored, if there was one: then nothing
 // is stored.
 absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const std::string& request_id,
-                                                                           const std::string& digest, JobSpec& spec,
-                                                                           JobRecord& record) {
+                                                                           const std::string& digest,
+                                                                           Resolved& resolved, JobRecord& record) {
+  JobSpec& spec = resolved.spec;
   std::optional<StoreReader::RequestRecord> known;
   const bool named = !spec.name.empty();
   const absl::Status stored = Commit([&](StoreTransaction& transaction) -> absl::Status {
@@ -129,7 +160,9 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
     }
     AMAES_RETURN_IF_ERROR(transaction.PutJob(record));
     AMAES_RETURN_IF_ERROR(transaction.PutRequest(request_id, {digest, record.id}));
-    return transaction.AppendEvent(record.id, record.created, "CREATED", absl::StrCat("submitted as ", record.name));
+    return transaction.AppendEvent(
+        record.id, record.created, "CREATED",
+        absl::StrCat("submitted as ", record.name, resolved.notes.empty() ? "" : "; ", resolved.notes));
   });
   if (!stored.ok()) return stored;
   return known;
@@ -145,15 +178,18 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
   }
   CreateResult result;
   JobRecord record;
-  AMAES_ASSIGN_OR_RETURN(JobSpec spec, Resolve(request.parsed, &record.dataset));
+  AMAES_ASSIGN_OR_RETURN(Resolved resolved, Resolve(request.parsed));
+  record.dataset = resolved.dataset;
+  const JobSpec& spec = resolved.spec;
   result.estimate = EstimateSpec(spec);
   if (request.validate_only) {
     result.job.spec = spec;
     result.job.record = record;
+    result.job.record.message = resolved.notes;
     return result;
   }
   AMAES_ASSIGN_OR_RETURN(const std::optional<StoreReader::RequestRecord> known,
-                         StoreJob(request.request_id, digest, spec, record));
+                         StoreJob(request.request_id, digest, resolved, record));
   if (known) return Replay(*known, digest, request.request_id);
   FaultPoint("job_committed", {});
   Count(metrics_, kJobsSubmitted);

@@ -29,6 +29,8 @@ std::string TrainingFacts(const JobView& job) {
                 {"learning rate", html::Number(p.learning_rate)},
                 {"samples per second", html::Number(p.samples_per_second)},
                 {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
+                {"read from disk", absl::StrCat(html::Bytes(static_cast<double>(p.disk_bytes)), ", ", p.cache_hits,
+                                                " chunks from memory")},
                 {"seconds per step", html::Number(p.step_seconds)},
                 {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
                 {"newest checkpoint",

@@ -5,6 +5,7 @@
 #include "libs/rpc/convert.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/paging.h"
+#include "services/coordinator/job_audit.h"
 #include "services/coordinator/job_view.h"
 #include "services/coordinator/shard_plan.h"
 
@@ -103,22 +104,25 @@ grpc::Status JobServiceImpl::GetShardPlan(grpc::ServerContext*, const v1::GetSha
 
 absl::Status JobServiceImpl::Plan(const v1::GetShardPlanRequest& request, v1::ShardPlan* out) {
   AMAES_ASSIGN_OR_RETURN(const JobView view, engine_.GetJob(request.id()));
-  if (view.spec.kind != JobKind::kPretrain) {
-    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "NOT_A_TRAINING_JOB",
-                           absl::StrCat(view.record.id.value, " is an ingest job: it has no shards"),
-                           {{"job", view.record.id.value}});
-  }
+  AMAES_RETURN_IF_ERROR(CheckTrainingJob(view));
   std::vector<SlotRef> ranks;
   if (view.record.attempt > 0) {
     AMAES_ASSIGN_OR_RETURN(const AttemptRecord attempt,
                            engine_.store().GetAttempt(view.record.id, view.record.attempt));
     ranks = attempt.ranks;
   }
-  const PretrainSpec& spec = view.spec.pretrain;
-  AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> dataset,
-                         catalogues_.Get(engine_.DatasetFolder(spec.dataset.name, spec.dataset.version)));
-  *out = MakeShardPlan(spec, view.progress.training.step, view.record.attempt, ranks, *dataset);
+  AMAES_ASSIGN_OR_RETURN(const JobData data, DataOf(engine_, view));
+  *out = MakeShardPlan(view.spec.pretrain, view.progress.training.step, view.record.attempt, ranks, *data.version,
+                       data.selection);
   return absl::OkStatus();
+}
+
+grpc::Status JobServiceImpl::AuditJob(grpc::ServerContext*, const v1::AuditJobRequest* request, v1::AuditReport* out) {
+  const absl::StatusOr<JobView> view = engine_.GetJob(request->id());
+  if (!view.ok()) return ToGrpcStatus(view.status());
+  const absl::StatusOr<AuditReport> report = AuditJobOf(engine_, *view);
+  if (report.ok()) *out = ToProto(*report);
+  return ToGrpcStatus(report.status());
 }
 
 grpc::Status JobServiceImpl::ListJobEvents(grpc::ServerContext*, const v1::ListJobEventsRequest* request,

@@ -2,14 +2,13 @@
 #pragma once
 
 #include "proto/amaes/v1/jobs.grpc.pb.h"
-#include "services/coordinator/catalogue_cache.h"
 #include "services/coordinator/engine.h"
 
 namespace amaes {
 
 class JobServiceImpl final : public v1::JobService::Service {
  public:
-  JobServiceImpl(Engine& engine, CatalogueCache& catalogues) : engine_(engine), catalogues_(catalogues) {}
+  explicit JobServiceImpl(Engine& engine) : engine_(engine) {}
 
   grpc::Status CreateJob(grpc::ServerContext*, const v1::CreateJobRequest* request,
                          v1::CreateJobResponse* out) override;
@@ -19,6 +18,7 @@ class JobServiceImpl final : public v1::JobService::Service {
                         grpc::ServerWriter<v1::Job>* writer) override;
   grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request, v1::Job* out) override;
   grpc::Status GetShardPlan(grpc::ServerContext*, const v1::GetShardPlanRequest* request, v1::ShardPlan* out) override;
+  grpc::Status AuditJob(grpc::ServerContext*, const v1::AuditJobRequest* request, v1::AuditReport* out) override;
   grpc::Status ListJobEvents(grpc::ServerContext*, const v1::ListJobEventsRequest* request,
                              v1::ListJobEventsResponse* out) override;
 
@@ -29,7 +29,6 @@ class JobServiceImpl final : public v1::JobService::Service {
   absl::Status ListEvents(const v1::ListJobEventsRequest& request, v1::ListJobEventsResponse* out);
 
   Engine& engine_;
-  CatalogueCache& catalogues_;
 };
 
 }  // namespace amaes

@@ -35,6 +35,8 @@ v1::TrainingProgress TrainingOf(const JobView& view) {
   if (IsTimestamp(in.updated)) *out.mutable_update_time() = ToTimestamp(in.updated);
   out.set_phase(in.phase);
   out.set_peak_memory_bytes(in.training.peak_memory_bytes);
+  out.set_disk_bytes(in.training.disk_bytes);
+  out.set_cache_hits(in.training.cache_hits);
   return out;
 }
 

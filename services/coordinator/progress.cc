@@ -32,7 +32,9 @@ json TrainingToJson(const TrainProgress& p) {
           {"samples_per_second", Number(p.samples_per_second)},
           {"data_wait_ratio", Number(p.data_wait_ratio)},
           {"step_seconds", Number(p.step_seconds)},
-          {"peak_memory_bytes", p.peak_memory_bytes}};
+          {"peak_memory_bytes", p.peak_memory_bytes},
+          {"disk_bytes", p.disk_bytes},
+          {"cache_hits", p.cache_hits}};
 }
 
 TrainProgress TrainingFromJson(const json& j) {
@@ -46,6 +48,8 @@ TrainProgress TrainingFromJson(const json& j) {
   p.data_wait_ratio = FromNumber(j.at("data_wait_ratio"));
   p.step_seconds = FromNumber(j.at("step_seconds"));
   p.peak_memory_bytes = j.at("peak_memory_bytes");
+  p.disk_bytes = j.value("disk_bytes", std::int64_t{0});
+  p.cache_hits = j.value("cache_hits", std::int64_t{0});
   return p;
 }
 

@@ -1,19 +1,18 @@
 #include "services/coordinator/shard_plan.h"
 
-#include "libs/dataset/sample_stream.h"
-
 namespace amaes {
 
 v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, AttemptNumber attempt,
-                            const std::vector<SlotRef>& ranks, const DatasetVersion& dataset) {
+                            const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
+                            const Selection& selection) {
   const std::vector<std::int64_t> training = dataset.Indices(Split::kTrain);
-  const std::int64_t volumes = static_cast<std::int64_t>(training.size());
   const std::int64_t world_size = ranks.empty() ? spec.workers : static_cast<std::int64_t>(ranks.size());
   v1::ShardPlan plan;
   plan.set_attempt(attempt);
   plan.set_global_batch(spec.global_batch);
   plan.set_position(step * spec.global_batch);
-  plan.set_training_volumes(volumes);
+  plan.set_training_volumes(static_cast<std::int64_t>(selection.volumes.size()));
+  plan.set_pass_length(selection.size());
   std::vector<int> rank_of_lane(static_cast<std::size_t>(spec.global_batch));
   for (int rank = 0; rank < world_size; ++rank) {
     const LaneRange lanes = LanesOf(rank, world_size, spec.global_batch);
@@ -28,10 +27,11 @@ v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, Attempt
     for (std::int64_t lane = lanes.first; lane < lanes.last; ++lane)
       rank_of_lane[static_cast<std::size_t>(lane)] = rank;
   }
-  if (volumes == 0) return plan;
-  const SampleStream stream(spec.seed, spec.dataset.digest, volumes);
+  if (selection.size() == 0) return plan;
+  const SelectedStream stream(spec.seed, spec.dataset.digest, selection);
+  const std::int64_t length = stream.pass_length();
   plan.set_pass(stream.PassOf(plan.position()));
-  for (std::int64_t position = plan.pass() * volumes; position < (plan.pass() + 1) * volumes; ++position) {
+  for (std::int64_t position = plan.pass() * length; position < (plan.pass() + 1) * length; ++position) {
     v1::ShardPlan::Shard* shard =
         plan.mutable_shards(rank_of_lane[static_cast<std::size_t>(position % spec.global_batch)]);
     const std::int64_t entry = training[static_cast<std::size_t>(stream.VolumeAt(position))];

@@ -4,14 +4,16 @@
 #include <vector>
 
 #include "libs/dataset/catalogue.h"
+#include "libs/dataset/selection.h"
 #include "libs/spec/job_spec.h"
 #include "libs/store/records.h"
 #include "proto/amaes/v1/jobs.pb.h"
 
 namespace amaes {
 
-// `ranks`: where the newest attempt runs; empty when there was none. `step`: the next one to take.
+// `ranks`: where the newest attempt runs; empty when there was none. `step`: the next one to take. `selection`: of the spec, resolved.
 v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, AttemptNumber attempt,
-                            const std::vector<SlotRef>& ranks, const DatasetVersion& dataset);
+                            const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
+                            const Selection& selection);
 
 }  // namespace amaes

@@ -11,6 +11,7 @@
 #include "libs/base/version.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/dataset/catalogue.h"
+#include "libs/dataset/selection.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/train_loop.h"
@@ -65,6 +66,24 @@ absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart
   return device.is_cuda() ? MakeNcclCommunicator(options, store) : MakeGlooCommunicator(options, store);
 }
 
+// The list that the coordinator resolved at submit, resolved again.
+absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVersion& version,
+                                                               const PretrainSpec::Dataset& dataset) {
+  absl::StatusOr<Selection> selection = ResolveSelection(version, dataset.filter, dataset.repeats);
+  if (!selection.ok()) return WithReason(selection.status(), "BAD_SPEC", /*retryable=*/false);
+  if (selection->digest != dataset.selection) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the spec names selection '", dataset.selection,
+                                                                 "', filter and repeats give '", selection->digest,
+                                                                 "': submit the job again")),
+                      "BAD_SPEC", /*retryable=*/false);
+  }
+  if (selection->filter_left_no_held_out) {
+    LogWarning("worker", "no held-out volume fits the filter: validation uses all of them",
+               {{"held_out", selection->held_out.size()}});
+  }
+  return std::make_shared<const Selection>(*std::move(selection));
+}
+
 absl::StatusOr<TrainResult> Pretrain(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
   absl::StatusOr<c10::Device> device = PrepareDevice(spec.pretrain, start.device_index);
   if (!device.ok()) return WithReason(device.status(), "GPU_UNUSABLE", /*retryable=*/true);
@@ -75,17 +94,25 @@ absl::StatusOr<TrainResult> Pretrain(const WorkerStart& start, const JobSpec& sp
                                                                  ", the folder holds ", version->digest)),
                       "BAD_SPEC", /*retryable=*/false);
   }
+  AMAES_ASSIGN_OR_RETURN(std::shared_ptr<const Selection> selection, SelectVolumes(*version, spec.pretrain.dataset));
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});
   absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, spec.pretrain, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
   DatasetSource data(*version, clock);
-  const TrainOptions options{.spec = spec.pretrain, .spec_json = start.spec_json,
-                             .title = spec.name.empty() ? start.job : spec.name, .job = start.job,
-                             .attempt = start.attempt, .lanes = {start.first_lane, start.last_lane},
-                             .job_folder = start.job_folder, .volumes_folder = start.volumes_folder,
-                             .contract_json = ContractJson(version->contract), .dataset_digest = version->digest,
-                             .device = *device, .software = kSoftware};
+  const TrainOptions options{.spec = spec.pretrain,
+                             .spec_json = start.spec_json,
+                             .title = spec.name.empty() ? start.job : spec.name,
+                             .job = start.job,
+                             .attempt = start.attempt,
+                             .lanes = {start.first_lane, start.last_lane},
+                             .job_folder = start.job_folder,
+                             .volumes_folder = start.volumes_folder,
+                             .selection = std::move(selection),
+                             .contract_json = ContractJson(version->contract),
+                             .dataset_digest = version->digest,
+                             .device = *device,
+                             .software = kSoftware};
   const TrainEnvironment environment{
       .data = data, .communicator = **communicator, .store = store, .clock = clock,
       .report = [&link](WorkerReport report) { link.Report(std::move(report)); },

@@ -1,10 +1,17 @@
 // The way of the data on one core: preprocessing, warm crops, draws.
 #include <benchmark/benchmark.h>
 
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "libs/base/clock.h"
+#include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/testing/temp_dir.h"
-#include "libs/dataset/sample_stream.h"
+#include "libs/dataset/selection.h"
 #include "libs/draws/draws.h"
+#include "libs/loader/loader.h"
 #include "libs/volume/contract.h"
 #include "libs/volume/phantom.h"
 #include "libs/volume/stored_volume.h"
@@ -62,6 +69,56 @@ void SeekInStream(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(stream.VolumeAt(position++));
 }
 BENCHMARK(SeekInStream)->Unit(benchmark::kNanosecond);
+
+// A loader of 45,000 volumes with a filter and repeats, made a million steps into the run; with its first sample.
+void SeekInLoader(benchmark::State& state) {
+  const TempDir folder;
+  Volume volume;
+  volume.shape = {64, 64, 64};
+  for (std::int64_t i = 0; i < VoxelCount(volume.shape); ++i) volume.voxels.push_back(static_cast<float>(i % 251));
+  CatalogueEntry entry;
+  entry.volume = std::string(64, 'a');
+  entry.shape = volume.shape;
+  const auto path = VolumePath(folder.path(), entry.volume);
+  AMAES_CHECK(files::MakeFolders(path.parent_path()).ok());
+  entry.chunk_checksums = *WriteStoredVolume(path, volume);
+  DatasetVersion version;
+  version.digest = "digest";
+  for (int i = 0; i < 45'000; ++i) {
+    entry.subject = "sub-" + std::to_string(i);
+    version.entries.push_back(entry);
+  }
+  LoaderOptions options;
+  options.volumes = folder.path();
+  options.patch = 64;
+  options.global_batch = 16;
+  options.lanes = {0, 16};
+  options.first_step = 1'000'000;
+  options.threads = 0;
+  options.selection = std::make_shared<const Selection>(*ResolveSelection(version, "shape_min>=64", "subject~*7:2"));
+  for (auto _ : state) {
+    const auto loader = Loader::Create(version, options, SystemClock());
+    AMAES_CHECK(loader.ok() && (*loader)->Next().ok());
+  }
+}
+BENCHMARK(SeekInLoader)->Unit(benchmark::kMillisecond);
+
+// Filter, repeats and digest over 45,000 entries: what submit and every worker do once.
+void ResolveFilter(benchmark::State& state) {
+  DatasetVersion version;
+  for (int i = 0; i < 45'000; ++i) {
+    CatalogueEntry entry;
+    entry.subject = "sub-" + std::to_string(i);
+    entry.modality = i % 3 == 0 ? "FLAIR" : "T1w";
+    entry.shape = {64, 64, 64};
+    entry.voxel_digest = std::string(64, 'b');
+    version.entries.push_back(std::move(entry));
+  }
+  for (auto _ : state) {
+    AMAES_CHECK(ResolveSelection(version, "modality=T1w shape_min>=64", "subject~*7:2").ok());
+  }
+}
+BENCHMARK(ResolveFilter)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace amaes

@@ -30,7 +30,8 @@ class KillTest(unittest.TestCase):
             step, digests = amaes.final_weights(service)
             job = service.json("job", "show", "run")
             events = [e["kind"] for e in service.json("job", "events", "run")["events"]]
-        return {"step": step, "digests": digests, "attempt": job["attempt"], "events": events}
+            audit = service.json("job", "audit", "run")  # ends with 0 only if the run is proved
+        return {"step": step, "digests": digests, "attempt": job["attempt"], "events": events, "audit": audit}
 
     def check(self, victim, kill, attempts):
         for phase, step in PHASES.items():
@@ -42,6 +43,11 @@ class KillTest(unittest.TestCase):
                 self.assertEqual(end["step"], 6)
                 self.assertEqual(end["digests"], self.undisturbed["digests"])
                 self.assertEqual(end["attempt"], attempts, end["events"])
+                audit = end["audit"]
+                self.assertTrue(audit["proved"], audit)
+                self.assertEqual((int(audit["step"]), int(audit["samples"]), int(audit["not_in_checkpoint"])), (6, 24, 0))
+                counted = [int(a["steps"]) for a in audit["attempts"] if int(a["steps"])]
+                self.assertEqual(sum(counted), 6, audit)
 
     def test_worker_is_killed(self):
         self.check("worker", "self", 2)

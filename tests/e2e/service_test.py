@@ -61,6 +61,33 @@ class ServiceTest(unittest.TestCase):
                 self.assertIn(field, out)
             self.assertEqual(len(service.json("job", "ls", "--filter", "kind=pretrain")["jobs"]), 0)
 
+    def test_a_selection_is_trained_on_and_proved_until_a_ledger_lies(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            spec = amaes.write_spec(home, dataset={"name": "scans", "filter": "modality=nothing", "repeats": "modality=T1w:0"})
+            out = service.run("submit", "-f", spec, expect=2)
+            self.assertIn("dataset.repeats", out)
+            spec = amaes.write_spec(home, dataset={"name": "scans", "filter": "modality=nothing"})
+            self.assertIn("modality=nothing removes", service.run("submit", "-f", spec, expect=2))
+            spec = amaes.write_spec(home, dataset={"name": "scans", "filter": "modality=T1w", "repeats": "modality=T1w:2"},
+                                    loader={"cache_mib": 1})
+            service.run("submit", "-f", spec, "--wait")
+            job = service.json("job", "show", "run")
+            self.assertEqual(len(job["spec"]["pretrain"]["dataset"]["selection"]), 64)
+            plan = service.json("job", "shards", "run")
+            self.assertEqual(int(plan["pass_length"]), 2 * int(plan["training_volumes"]))
+            self.assertEqual(sum(int(s["volumes"]) for s in plan["shards"]), int(plan["pass_length"]))
+            self.assertIn("PROVED: the 6 steps up to checkpoint 00000006-001", service.run("job", "audit", "run"))
+            ledger = pathlib.Path(job["folder"]) / "ledger" / "1-1.ledger"
+            content = bytearray(ledger.read_bytes())
+            content[16 + 24 * 3] ^= 1  # the position in its fourth record
+            ledger.write_bytes(content)
+            out = service.run("job", "audit", "run", expect=7)
+            self.assertIn("NOT PROVED", out)
+            self.assertIn("damaged", out)
+            ledger.unlink()
+            self.assertIn("1-1.ledger is missing", service.run("job", "audit", "run", expect=7))
+
     def test_an_unknown_dataset_and_an_unknown_job_are_not_found(self):
         home = self.home()
         with amaes.Service(home) as service:

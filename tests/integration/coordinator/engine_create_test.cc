@@ -1,6 +1,9 @@
 // CreateJob: stored once, whatever is lost.
 #include <thread>
 
+#include "libs/base/digest.h"
+#include "libs/base/files.h"
+#include "libs/dataset/selection.h"
 #include "tests/integration/coordinator/engine_fixture.h"
 
 namespace amaes {
@@ -94,6 +97,65 @@ TEST_F(EngineTest, EveryProblemIsReportedAtOnce) {
   EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
   EXPECT_GE(ProblemsOf(status).size(), 3u);
   EXPECT_THAT(std::string(status.message()), HasSubstr("colour"));
+}
+
+TEST_F(EngineTest, FilterAndRepeatsAreResolvedAtSubmit) {
+  DatasetVersion version;
+  version.name = "sites";
+  version.version = 1;
+  for (int i = 0; i < 40; ++i) {
+    CatalogueEntry entry;
+    entry.subject = absl::StrCat("sub-", i);
+    entry.volume = Sha256Hex(entry.subject);
+    entry.voxel_digest = Sha256Hex(entry.volume);
+    entry.shape = {8, 8, 8};
+    entry.modality = i % 4 == 0 ? "FLAIR" : "T1w";
+    version.entries.push_back(entry);
+  }
+  FinishVersion(version, nullptr);
+  const std::filesystem::path folder = home_.path() / "datasets" / "sites" / "1";
+  ASSERT_OK(files::MakeFolders(folder));
+  ASSERT_OK(WriteVersion(folder, version, {}));
+  AddDataset("sites", 1, version.digest, static_cast<std::int64_t>(version.Indices(Split::kTrain).size()));
+  ASSERT_OK_AND_ASSIGN(const Selection expected, ResolveSelection(version, "modality=FLAIR", "subject=sub-4|sub-8:5"));
+  const auto request = [](const char* filter, const char* repeats, const char* id) {
+    CreateRequest out = Pretrain(1, id, 0);
+    out.parsed.spec.pretrain.dataset = {.name = "sites", .filter = filter, .repeats = repeats};
+    out.parsed.spec.pretrain.schedule.passes = 4;
+    out.parsed.spec.pretrain.global_batch = 2;
+    return out;
+  };
+  const absl::StatusOr<CreateResult> result =
+      engine_->CreateJob(request("modality=FLAIR", "subject=sub-4|sub-8:5", "r1"));
+  ASSERT_OK(result);
+  ASSERT_OK_AND_ASSIGN(const JobSpec spec, SpecFromCompleteJson(result->job.record.spec_json));
+  EXPECT_EQ(spec.pretrain.dataset.selection, expected.digest);
+  EXPECT_EQ(spec.pretrain.schedule.steps, 4 * expected.size() / 2) << "a pass is once through the list";
+  ASSERT_OK_AND_ASSIGN(const auto events, store_->ListEvents(result->job.record.id, 10, ""));
+  EXPECT_THAT(events.records.front().message,
+              HasSubstr(absl::StrCat(expected.volumes.size(), " of ", version.Indices(Split::kTrain).size(),
+                                     " training volumes, ", expected.size(), " visits a pass")));
+  CreateRequest dry = request("modality=FLAIR", "", "");
+  dry.validate_only = true;
+  const absl::StatusOr<CreateResult> checked = engine_->CreateJob(dry);
+  ASSERT_OK(checked);
+  EXPECT_THAT(checked->job.record.message, HasSubstr("visits a pass"));
+  // All that is wrong at once: with the values, with the syntax, with what the catalogue has.
+  CreateRequest wrong = request("modaliti=T1w", "modality=T1w:0", "r2");
+  wrong.parsed.spec.pretrain.patch = 7;
+  absl::Status status = engine_->CreateJob(wrong).status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
+  std::set<std::string> fields;
+  for (const SpecProblem& problem : ProblemsOf(status)) fields.insert(problem.field);
+  EXPECT_THAT(fields, ::testing::IsSupersetOf({"patch", "dataset.filter", "dataset.repeats"}));
+  status = engine_->CreateJob(request("modality=FLAIR frames>=2", "", "r3")).status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("frames>=2 removes"));
+  // Without either, the catalogue is not even looked at.
+  std::filesystem::remove_all(folder);
+  const absl::StatusOr<CreateResult> plain = engine_->CreateJob(request("", "", "r4"));
+  ASSERT_OK(plain);
+  EXPECT_EQ(plain->job.spec.pretrain.dataset.selection, "");
 }
 
 TEST_F(EngineTest, ReasonsOfRefusals) {

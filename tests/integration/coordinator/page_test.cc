@@ -61,11 +61,15 @@ TEST_F(PageTest, ThePictureOfAJob) {
 TEST_F(PageTest, MetricsOfALiveJobGoWithIt) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 25, .loss_masked = 0.5, .data_wait_ratio = 0.25}));
+  EXPECT_OK(agent.Report(
+      {id, 1, 0},
+      TrainProgress{.step = 25, .loss_masked = 0.5, .data_wait_ratio = 0.25, .disk_bytes = 5000, .cache_hits = 12}));
   Get("/metrics");
   EXPECT_EQ(Metric("amaes_job_step{job=\"job-1\"}"), 25);
   EXPECT_EQ(Metric("amaes_job_loss_masked{job=\"job-1\"}"), 0.5);
   EXPECT_EQ(Metric("amaes_job_data_wait_ratio{job=\"job-1\"}"), 0.25);
+  EXPECT_EQ(Metric("amaes_job_disk_bytes{job=\"job-1\"}"), 5000);
+  EXPECT_EQ(Metric("amaes_job_cache_hits{job=\"job-1\"}"), 12);
   EXPECT_EQ(Metric("amaes_job_last_checkpoint_step{job=\"job-1\"}"), -1);
   EXPECT_EQ(Metric("amaes_jobs{state=\"RUNNING\"}"), 1);
   EXPECT_EQ(Metric("amaes_nodes{state=\"ready\"}"), 1);
@@ -106,7 +110,7 @@ TEST(ShardPlan, EveryVolumeOfThePassBelongsToOneRank) {
   spec.global_batch = 7;
   spec.workers = 3;
   for (const std::int64_t step : {0, 2, 3, 100}) {
-    const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset);
+    const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""));
     std::int64_t volumes = 0, bytes = 0, lanes = 0, all_bytes = 0;
     for (const auto& shard : plan.shards()) {
       volumes += shard.volumes();

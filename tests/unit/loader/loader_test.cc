@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -292,15 +294,118 @@ TEST_F(LoaderTest, FixedCropsAreFixed) {
   for (std::int64_t i = 0; i < 5; ++i) {
     ExpectEqual(crops[i], again[i]);
     EXPECT_EQ(crops[i].position, i);
-    EXPECT_EQ(crops[i].volume, i % 2);
-    const CatalogueEntry& entry = version_.entries[5 + i % 2];
+    const CatalogueEntry& entry = version_.entries[5 + crops[i].volume];
     EXPECT_EQ(crops[i].crop, DrawValidationCrop(seed, i, entry.shape, 32));
     EXPECT_EQ(crops[i].token_mask, DrawValidationMask(seed, i, 32, 4, 0.6));
     ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(PathOf(entry), {}));
     EXPECT_EQ(crops[i].patch, SlowCrop(*stored, crops[i].crop));
   }
+  EXPECT_NE(crops[0].volume, crops[1].volume);
+  EXPECT_NE(crops[2].volume, crops[3].volume);
   ASSERT_OK_AND_ASSIGN(const auto training, LoadFixedCrops(version_, Split::kTrain, 3, Options()));
   EXPECT_THAT(training, SizeIs(3));
+}
+
+// Not the first of the catalogue only: those are of one site.
+TEST_F(LoaderTest, FixedCropsAreSpreadOverTheSplit) {
+  for (int i = 0; i < 40; ++i) Add({12, 12, 12});
+  std::set<std::int64_t> seen, first_half;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    LoaderOptions options = Options();
+    options.seed = seed;
+    ASSERT_OK_AND_ASSIGN(const auto crops, LoadFixedCrops(version_, Split::kTrain, 8, options));
+    std::set<std::int64_t> volumes;
+    for (const Sample& crop : crops) volumes.insert(crop.volume);
+    EXPECT_THAT(volumes, SizeIs(8)) << "each volume once before any comes again";
+    EXPECT_GE(*volumes.rbegin(), 20);
+    EXPECT_LT(*volumes.begin(), 20);
+    seen.insert(volumes.begin(), volumes.end());
+  }
+  EXPECT_GT(seen.size(), 12u);
+}
+
+TEST_F(LoaderTest, ASelectionIsWhatIsReadAndValidatedOn) {
+  for (int i = 0; i < 12; ++i) {
+    CatalogueEntry& entry = Add({12, 12, 12}, i < 8 ? Split::kTrain : Split::kHeldOut);
+    entry.modality = i % 2 == 0 ? "T1w" : "FLAIR";
+  }
+  ASSERT_OK_AND_ASSIGN(Selection selection, ResolveSelection(version_, "modality=FLAIR", "subject=sub-3:3"));
+  LoaderOptions options = Options(1);
+  options.selection = std::make_shared<const Selection>(selection);
+  const SelectedStream stream(5, version_.digest, selection);
+  std::map<std::int64_t, int> visits;
+  for (const Sample& sample : Load(options, 12)) {
+    ++visits[sample.volume];
+    EXPECT_EQ(sample.volume, stream.VolumeAt(sample.position));
+    EXPECT_EQ(sample.crop, DrawCrop(stream.draw_seed(), sample.position, {12, 12, 12}, 32));
+  }
+  EXPECT_EQ(visits, (std::map<std::int64_t, int>{{1, 2}, {3, 6}, {5, 2}, {7, 2}}));
+  std::set<std::int64_t> train, held_out;
+  ASSERT_OK_AND_ASSIGN(const auto train_crops, LoadFixedCrops(version_, Split::kTrain, 20, options));
+  for (const Sample& crop : train_crops) train.insert(crop.volume);
+  ASSERT_OK_AND_ASSIGN(const auto held_out_crops, LoadFixedCrops(version_, Split::kHeldOut, 20, options));
+  for (const Sample& crop : held_out_crops) held_out.insert(crop.volume);
+  EXPECT_EQ(train, (std::set<std::int64_t>{1, 3, 5, 7}));
+  EXPECT_EQ(held_out, (std::set<std::int64_t>{1, 3}));
+  // Repeats do not change what is validated on.
+  ASSERT_OK_AND_ASSIGN(selection, ResolveSelection(version_, "modality=FLAIR", ""));
+  LoaderOptions once = options;
+  once.selection = std::make_shared<const Selection>(selection);
+  ASSERT_OK_AND_ASSIGN(const auto a, LoadFixedCrops(version_, Split::kHeldOut, 3, options));
+  ASSERT_OK_AND_ASSIGN(const auto b, LoadFixedCrops(version_, Split::kHeldOut, 3, once));
+  for (int i = 0; i < 3; ++i) ExpectEqual(a[i], b[i]);
+}
+
+TEST_F(LoaderTest, ChunksComeFromMemoryWithinTheBudget) {
+  AddFive();
+  std::int64_t stored = 0;
+  for (const CatalogueEntry& entry : version_.entries) {
+    stored += static_cast<std::int64_t>(std::filesystem::file_size(PathOf(entry)));
+  }
+  const std::vector<Sample> expected = Load(Options(), 60);
+  const auto load = [&](std::int64_t cache, int threads) {
+    LoaderOptions options = Options(threads);
+    options.cache_bytes = cache;
+    auto loader = *Loader::Create(version_, options, clock_);
+    for (const Sample& sample : expected) ExpectEqual(*loader->Next(), sample);
+    return loader;
+  };
+  const auto none = load(0, 0), all = load(stored, 0), some = load(stored / 3, 0);
+  EXPECT_EQ(none->cache_hits(), 0);
+  EXPECT_LE(all->bytes_read(), stored) << "each chunk is read once";
+  EXPECT_GT(all->cache_hits(), 0);
+  EXPECT_LT(all->bytes_read(), some->bytes_read());
+  EXPECT_LT(some->bytes_read(), none->bytes_read());
+  EXPECT_LT(some->cache_hits(), all->cache_hits());
+  EXPECT_GT(load(stored, 3)->cache_hits(), 0);
+}
+
+// What was read and checked stays usable; what was not in memory is checked as ever.
+TEST_F(LoaderTest, DamageIsFoundBesideTheCache) {
+  Add({20, 20, 20});
+  LoaderOptions options = Options();
+  options.cache_bytes = 1 << 20;
+  ASSERT_OK_AND_ASSIGN(const auto loader, Loader::Create(version_, options, clock_));
+  ASSERT_OK(loader->Next());
+  Damage(version_.entries[0]);  // a new file: the open one is the old
+  ASSERT_OK(loader->Next());
+  EXPECT_EQ(loader->cache_hits(), 1);
+  ASSERT_OK_AND_ASSIGN(const auto fresh, Loader::Create(version_, options, clock_));
+  EXPECT_THAT(fresh->Next(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("chunk 0")));
+}
+
+TEST_F(LoaderTest, WhatAnEarlierAttemptSkippedIsSkippedUnread) {
+  AddFive();
+  LoaderOptions options = Options(2);
+  options.skip_damaged = true;
+  options.skip_positions = std::make_shared<const std::vector<std::int64_t>>(std::vector<std::int64_t>{2, 7});
+  const std::vector<Sample> all = Load(Options(), 10), samples = Load(options, 10);
+  for (std::int64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(samples[i].skipped, i == 2 || i == 7);
+    EXPECT_EQ(samples[i].patch.empty(), samples[i].skipped);
+    EXPECT_EQ(samples[i].volume, all[i].volume);
+    if (!samples[i].skipped) ExpectEqual(samples[i], all[i]);
+  }
 }
 
 TEST_F(LoaderTest, NoFixedCropsOfAnEmptySplit) {

@@ -1,6 +1,7 @@
 // Samples of brain-like volumes that are computed, not read: an ellipsoid with a folded texture, different per volume.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -59,7 +60,9 @@ class SyntheticLoader final : public Loader {
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, kSyntheticShape, options_.patch);
     sample.token_mask =
         DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
-    sample.skipped = skipped_.contains(sample.position);
+    const auto& earlier = options_.skip_positions;
+    sample.skipped = skipped_.contains(sample.position) ||
+                     (earlier != nullptr && std::binary_search(earlier->begin(), earlier->end(), sample.position));
     if (!sample.skipped) sample.patch = SyntheticCrop(sample.volume, sample.crop);
     if (++lane_ == options_.lanes.last) {
       lane_ = options_.lanes.first;
@@ -69,6 +72,7 @@ class SyntheticLoader final : public Loader {
   }
   absl::Duration data_wait() const override { return absl::ZeroDuration(); }
   std::int64_t bytes_read() const override { return 0; }
+  std::int64_t cache_hits() const override { return 0; }
 
  private:
   const LoaderOptions options_;

@@ -11,6 +11,7 @@
 #include "libs/checkpoint/checkpoint.h"
 #include "libs/checkpoint/safetensors.h"
 #include "libs/collective/testing/faulty_communicator.h"
+#include "libs/dataset/ledger_reader.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/metrics_log.h"
@@ -159,6 +160,35 @@ TEST(Train, StepsAfterTheCheckpointAreRunAgain) {
   for (const auto& [position, count] : times) EXPECT_EQ(count, 1) << position;
 }
 
+// What a step skipped before a crash, it skips again: also when another rank takes the lane by then.
+TEST(Train, SkipsAfterTheCheckpointAreReplayed) {
+  for (const int world_size : {1, 2}) {
+    TempDir crashed, straight;
+    JobSpec job = SmallSpec(8, 2);
+    job.pretrain.checkpoint.every_steps = 3;
+    job.pretrain.loader.on_damage = "skip";
+    Attempt undisturbed{.job = job, .folder = straight.path()};
+    undisturbed.source.skipped = {3, 10};
+    ExpectComplete(RunAttempt(undisturbed), 8);
+    Attempt attempt{.job = job, .folder = crashed.path()};
+    attempt.source.skipped = {3, 10};  // steps 2 and 6
+    attempt.source.fails_at = 13;  // in step 7: the checkpoint of step 3 is committed by then, that of step 6 never is
+    EXPECT_FALSE(RunAttempt(attempt).ranks[0].ok());
+    ExpectComplete(RunAttempt({.job = job, .folder = crashed.path(), .number = 2, .world_size = world_size}), 8);
+    if (world_size == 1) {
+      EXPECT_TRUE(Tensors(straight.path(), "00000008-001") == Tensors(crashed.path(), "00000008-002"));
+    }
+    std::set<std::int64_t> skipped;
+    for (int rank = 0; rank < world_size; ++rank) {
+      ASSERT_OK_AND_ASSIGN(const auto records, ReadLedger(crashed.path() / "ledger" / LedgerName({2, rank})));
+      for (const LedgerRecord& record : records) {
+        if (record.skipped) skipped.insert(record.position);
+      }
+    }
+    EXPECT_EQ(skipped, (std::set<std::int64_t>{10}));
+  }
+}
+
 TEST(Train, ReportsProgressValidationCheckpointsAndRetention) {
   TempDir dir;
   JobSpec job = SmallSpec(5, 2);
@@ -248,6 +278,9 @@ TEST(Train, RefusesAnotherStreamByName) {
   other = SmallSpec(4, 2);
   other.pretrain.dataset.digest = "another";
   EXPECT_THAT(resume_with(other), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("dataset.digest")));
+  other = SmallSpec(4, 2);
+  other.pretrain.dataset.selection = "another";
+  EXPECT_THAT(resume_with(other), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("dataset.selection")));
   other = SmallSpec(4, 2);
   other.pretrain.network.filters = 8;
   EXPECT_THAT(resume_with(other), StatusIs(absl::StatusCode::kFailedPrecondition,

@@ -20,8 +20,10 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/checkpoint.h"
+#include "libs/dataset/audit.h"
 #include "libs/dataset/catalogue.h"
-#include "libs/dataset/sample_stream.h"
+#include "libs/dataset/ledger.h"
+#include "libs/dataset/selection.h"
 #include "libs/spec/spec_io.h"
 #include "libs/volume/stored_volume.h"
 #include "libs/worker_protocol/channel.h"
@@ -64,12 +66,14 @@ class Table {
 // One worker process and the agent's end of its socket.
 class WorkerUnderTest {
  public:
-  WorkerUnderTest(const WorkerStart& start, Table& table) : table_(table) {
+  // `fault`: AMAES_FAULT of the process.
+  WorkerUnderTest(const WorkerStart& start, Table& table, const std::string& fault = "") : table_(table) {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     socket_ = std::make_unique<FrameSocket>(ends[0]);
-    auto process = Subprocess::Start({.arguments = {AMAES_WORKER_PROGRAM}, .descriptors = {{ends[1], kWorkerSocket}},
-                                      .environment = {}});
+    auto process = Subprocess::Start({.arguments = {AMAES_WORKER_PROGRAM},
+                                      .descriptors = {{ends[1], kWorkerSocket}},
+                                      .environment = {{"AMAES_FAULT", fault}}});
     close(ends[1]);
     EXPECT_OK(process);
     if (process.ok()) process_.emplace(*std::move(process));
@@ -279,6 +283,98 @@ TEST_F(WorkerProgram, StopsOnCommandAndGoesOnFromThere) {
   for (const TrainProgress& progress : worker.Reports<TrainProgress>()) EXPECT_GT(progress.step, stopped_at);
   worker.Send(WorkerStop{"enough"});
   EXPECT_EQ(worker.WaitForExit().exit_code, kExitFinished);
+}
+
+// A step that was run without a damaged sample and is run again after a crash is run without it again, though the sample
+// can be read by then: the divisor is the same, and so are the bits.
+TEST_F(WorkerProgram, ASkipIsReplayedAfterAKill) {
+  JobSpec job = Job(3, 2);
+  job.pretrain.loader.on_damage = "skip";
+  job.pretrain.checkpoint.every_steps = 2;
+  job.pretrain.validation.every_steps = 0;
+  const SampleStream stream(job.pretrain.seed, version_.digest, 7);  // six positions: no volume comes twice
+  const std::vector<std::int64_t> training = version_.Indices(Split::kTrain);
+  ASSERT_EQ(training.size(), 7u);
+  const CatalogueEntry& victim = version_.entries[training[stream.VolumeAt(5)]];  // read in step 3
+  const auto path = VolumePath(dir_.path() / "volumes", victim.volume);
+  ASSERT_OK_AND_ASSIGN(const std::string good, files::Read(path));
+  std::string bad = good;
+  for (std::size_t i = bad.size() / 2; i < bad.size() / 2 + 64; ++i) bad[i] ^= 0x55;
+  const auto run = [&](const std::string& volume, const std::string& name, AttemptNumber attempt,
+                       const std::string& fault) {
+    EXPECT_OK(files::WriteAtomic(path, volume));
+    Table table;
+    std::vector<std::unique_ptr<WorkerUnderTest>> workers;
+    for (int rank = 0; rank < 2; ++rank) {
+      WorkerStart start = Start(job, rank, attempt);
+      start.job_folder = (dir_.path() / "jobs" / name).string();
+      EXPECT_OK(files::MakeFolders(start.job_folder));
+      workers.push_back(std::make_unique<WorkerUnderTest>(start, table, fault));
+    }
+    for (auto& worker : workers) worker->WaitForExit();
+  };
+  const auto weights = [&](const std::string& checkpoint) {
+    const auto content = files::Read(dir_.path() / "jobs" / checkpoint / "model.safetensors");
+    EXPECT_OK(content);
+    return content.value_or("");
+  };
+  run(bad, "straight", 1, "");
+  run(bad, "killed", 1, "point=step,step=3,kill=self");
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "jobs/killed/checkpoints/00000003-001"));
+  run(good, "killed", 2, "");
+  run(good, "repaired", 1, "");
+  const std::string expected = weights("straight/checkpoints/00000003-001");
+  EXPECT_FALSE(expected.empty());
+  EXPECT_TRUE(weights("killed/checkpoints/00000003-002") == expected);
+  EXPECT_FALSE(weights("repaired/checkpoints/00000003-001") == expected) << "the sample makes a difference";
+  // The ledgers tell the same.
+  ASSERT_OK_AND_ASSIGN(const CheckpointManifest manifest,
+                       ReadManifest(dir_.path() / "jobs/killed/checkpoints/00000003-002"));
+  AuditPlan plan{.seed = job.pretrain.seed,
+                 .global_batch = 2,
+                 .steps = 3,
+                 .may_skip = true,
+                 .dataset_digest = version_.digest,
+                 .selection = *ResolveSelection(version_, "", ""),
+                 .newest = {"00000003-002", 3, manifest.ledger},
+                 .before = {},
+                 .began_at = {},
+                 .world_size = {{1, 2}, {2, 2}}};
+  const auto ledgers = FolderLedgers(dir_.path() / "jobs/killed/ledger");
+  ASSERT_OK_AND_ASSIGN(const AuditReport report, Audit(plan, *ledgers));
+  EXPECT_TRUE(report.proved()) << (report.findings.empty() ? "" : report.findings[0].what);
+  ASSERT_EQ(report.skips.size(), 1u);
+  EXPECT_EQ(report.skips[0].position, 5);
+  EXPECT_EQ(report.skips[0].attempt, 2);
+}
+
+TEST_F(WorkerProgram, TrainsOnTheSelectionAndRefusesAnother) {
+  JobSpec job = Job(4, 1);
+  job.pretrain.dataset.filter = "subject!=sub-1|sub-2";
+  job.pretrain.dataset.repeats = "subject=sub-3:2";
+  ASSERT_OK_AND_ASSIGN(const Selection selection,
+                       ResolveSelection(version_, job.pretrain.dataset.filter, job.pretrain.dataset.repeats));
+  job.pretrain.dataset.selection = std::string(64, '0');
+  {
+    Table table;
+    WorkerUnderTest worker(Start(job, 0), table);
+    EXPECT_EQ(worker.WaitForExit().exit_code, kExitFailed);
+    const auto failed = worker.Reports<WorkerFailed>();
+    ASSERT_EQ(failed.size(), 1u);
+    EXPECT_EQ(failed[0].reason, "BAD_SPEC");
+    EXPECT_THAT(failed[0].message, HasSubstr(selection.digest));
+  }
+  job.pretrain.dataset.selection = selection.digest;
+  Table table;
+  WorkerUnderTest worker(Start(job, 0), table);
+  EXPECT_EQ(worker.WaitForExit().exit_code, kExitFinished);
+  ASSERT_OK_AND_ASSIGN(const CheckpointManifest manifest,
+                       ReadManifest(dir_.path() / "jobs/job-1/checkpoints/00000004-001"));
+  EXPECT_EQ(manifest.dataset_selection, selection.digest);
+  const SelectedStream stream(job.pretrain.seed, version_.digest, selection);
+  ASSERT_OK_AND_ASSIGN(const auto records, ReadLedger(dir_.path() / "jobs/job-1/ledger/1-0.ledger"));
+  ASSERT_EQ(records.size(), 8u);
+  for (const LedgerRecord& record : records) EXPECT_EQ(record.volume, stream.VolumeAt(record.position));
 }
 
 TEST_F(WorkerProgram, ALostPeerIsReportedAsRetryable) {

@@ -47,7 +47,9 @@ std::vector<WorkerReport> EveryReport() {
                     .samples_per_second = 1e300,
                     .data_wait_ratio = 0.1,
                     .step_seconds = 0.3,
-                    .peak_memory_bytes = std::numeric_limits<std::int64_t>::max()},
+                    .peak_memory_bytes = std::numeric_limits<std::int64_t>::max(),
+                    .disk_bytes = 1'000'000,
+                    .cache_hits = 7},
       ValidationResult{
           .step = 5, .split = "held_out", .loss_masked = 1, .loss_visible = 2, .masked_r2 = 3, .loss_visible_mean = 4},
       CheckpointCommitted{.name = "000500-1",
