@@ -59,6 +59,7 @@ std::string RequestJson(const ReadRequest& request) {
   return CanonicalJson({{"companions", PairsJson(companions, "role", "path")},
                         {"contract", json::parse(ContractJson(request.contract))},
                         {"dicom", request.dicom},
+                        {"digest_only", request.digest_only},
                         {"exclusions", request.exclusions.string()},
                         {"frame", request.frame},
                         {"index", request.index},
@@ -83,6 +84,7 @@ absl::StatusOr<ReadRequest> ParseRequest(const std::string& line) {
     request.path = Field<std::string>(object, "path");
     request.member = Field<std::string>(object, "member");
     request.dicom = Field<bool>(object, "dicom");
+    request.digest_only = Field<bool>(object, "digest_only");
     request.preprocessed = Field<bool>(object, "preprocessed");
     request.frame = Field<std::int64_t>(object, "frame");
     request.refuse_frames = Field<bool>(object, "refuse_frames");

@@ -22,8 +22,9 @@ struct ReadRequest {
   std::string member;                        // ScanFile::member
   bool dicom = false, preprocessed = false;  // as in ScanFile
   std::int64_t frame = 0;                    // which volume of a 4D file
-  bool refuse_frames = false;                // a 4D file is refused
-  bool refuse_nonfinite = false;             // a file with NaN or infinities is refused
+  bool digest_only = false;       // nothing is stored; the answer has the voxel digest and what the file says
+  bool refuse_frames = false;     // a 4D file is refused
+  bool refuse_nonfinite = false;  // a file with NaN or infinities is refused
   ScanDemands demands;
   std::vector<CompanionFile> companions;
   std::filesystem::path volumes;

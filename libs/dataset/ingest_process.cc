@@ -197,6 +197,10 @@ Ending Process(const ReadRequest& request, ReadAnswer& answer) {
   entry.orientation = scan->orientation;
   entry.source_minimum = scan->minimum;
   entry.source_maximum = scan->maximum;
+  if (request.digest_only) {
+    entry.shape = entry.source_shape;  // nothing is prepared, and an entry has a shape
+    return {Outcome::kVolume, absl::OkStatus()};
+  }
   const Ending ending = Store(request, *scan, answer);  // takes the voxels
   entry.flags = VolumeFlags(*scan, entry.foreground_share);
   return ending;

@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "libs/dataset/catalogue.h"
+#include "libs/dataset/report.h"
 #include "libs/scheduler/job_state.h"
 #include "libs/scheduler/node_table.h"
 #include "libs/spec/job_spec.h"
@@ -50,6 +51,9 @@ DatasetRecord ToDatasetRecord(const v1::DatasetVersion& proto);
 v1::Volume ToProto(const CatalogueEntry& entry);
 v1::IngestReport ToProto(const IngestReport& report);
 IngestReport ToIngestReport(const v1::IngestReport& proto);
+
+v1::DatasetReport ToProto(const DatasetReport& report);  // without the lists of the ingest and without leakage
+DatasetReport ToDatasetReport(const v1::DatasetReport& proto);
 
 v1::JobEvent ToProto(const EventRecord& record);
 EventRecord ToEventRecord(const v1::JobEvent& proto);

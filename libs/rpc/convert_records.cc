@@ -55,6 +55,8 @@ v1::DatasetVersion ToProto(const DatasetRecord& record) {
   out.set_stored_bytes(record.stored_bytes);
   out.set_job(record.job.value);
   if (IsTimestamp(record.created)) *out.mutable_create_time() = ToTimestamp(record.created);
+  out.set_made_by(record.made_by);
+  if (IsTimestamp(record.retired)) *out.mutable_retire_time() = ToTimestamp(record.retired);
   return out;
 }
 
@@ -75,6 +77,8 @@ DatasetRecord ToDatasetRecord(const v1::DatasetVersion& proto) {
   out.stored_bytes = proto.stored_bytes();
   out.job = JobId(proto.job());
   out.created = ToTime(proto.create_time());
+  out.made_by = proto.made_by();
+  out.retired = ToTime(proto.retire_time());
   return out;
 }
 
@@ -89,6 +93,8 @@ v1::Volume ToProto(const CatalogueEntry& entry) {
   for (const double spacing : entry.source_spacing) out.add_source_spacing_mm(spacing);
   out.set_split(entry.split == Split::kTrain ? "train" : "held_out");
   out.set_stored_bytes(entry.stored_bytes);
+  out.set_voxel_digest(entry.voxel_digest);
+  out.set_collection(entry.collection);
   return out;
 }
 
@@ -118,6 +124,10 @@ v1::IngestReport ToProto(const IngestReport& report) {
   PutItems(report.duplicates, out.mutable_duplicates());
   PutItems(report.quarantined, out.mutable_quarantined());
   PutItems(report.skipped, out.mutable_skipped());
+  out.set_unchanged(report.unchanged);
+  out.set_carried(report.carried);
+  PutItems(report.companions, out.mutable_companions());
+  for (const std::string& finding : report.findings) out.add_findings(finding);
   return out;
 }
 
@@ -128,6 +138,10 @@ IngestReport ToIngestReport(const v1::IngestReport& proto) {
   out.duplicates = ToItems(proto.duplicates());
   out.quarantined = ToItems(proto.quarantined());
   out.skipped = ToItems(proto.skipped());
+  out.unchanged = proto.unchanged();
+  out.carried = proto.carried();
+  out.companions = ToItems(proto.companions());
+  out.findings.assign(proto.findings().begin(), proto.findings().end());
   return out;
 }
 

@@ -21,7 +21,8 @@ constexpr char kCheckpointColumns[] =
 constexpr char kDatasetColumns[] =
     "seq, name, version, digest, contract_json, volumes, training_volumes, held_out_volumes, subjects, "
     "held_out_subjects, "
-    "quarantined, duplicates, skipped, stored_bytes, job, created";
+    "quarantined, duplicates, skipped, stored_bytes, job, created, made_by, retired";
+constexpr char kChangeColumns[] = "seq, request_id, dataset, kind, state, plan_json, result_json, created";
 constexpr char kEventColumns[] = "seq, job, time, kind, message";
 
 // A record with the key that a cursor names.
@@ -138,6 +139,32 @@ absl::StatusOr<Row<DatasetRecord>> ReadDataset(Statement& row) {
   dataset.stored_bytes = row.Integer();
   dataset.job = JobId(row.Text());
   dataset.created = row.Time();
+  dataset.made_by = row.Text();
+  dataset.retired = row.Time();
+  return out;
+}
+
+absl::StatusOr<Row<DatasetChangeRecord>> ReadChange(Statement& row) {
+  using State = DatasetChangeRecord::State;
+  Row<DatasetChangeRecord> out;
+  out.seq = row.Integer();
+  DatasetChangeRecord& change = out.record;
+  change.request_id = row.Text();
+  change.dataset = row.Text();
+  change.kind = row.Text();
+  const std::string state = row.Text();
+  bool known = false;
+  for (State each : {State::kPlanned, State::kPublished, State::kDone}) {
+    if (state != DatasetChangeStateName(each)) continue;
+    change.state = each;
+    known = true;
+  }
+  if (!known) {
+    return absl::DataLossError(absl::StrCat("store: a change of ", change.dataset, " has the state '", state, "'"));
+  }
+  change.plan_json = row.Text();
+  change.result_json = row.Text();
+  change.created = row.Time();
   return out;
 }
 
@@ -214,6 +241,18 @@ const char* CheckpointStateName(CheckpointState state) {
       return "CORRUPT";
     case CheckpointState::kDeleted:
       return "DELETED";
+  }
+  return "UNKNOWN";
+}
+
+const char* DatasetChangeStateName(DatasetChangeRecord::State state) {
+  switch (state) {
+    case DatasetChangeRecord::State::kPlanned:
+      return "PLANNED";
+    case DatasetChangeRecord::State::kPublished:
+      return "PUBLISHED";
+    case DatasetChangeRecord::State::kDone:
+      return "DONE";
   }
   return "UNKNOWN";
 }
@@ -301,11 +340,11 @@ absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection,
 }
 
 absl::StatusOr<DatasetRecord> GetDataset(Connection& connection, const std::string& name, std::int64_t version) {
-  AMAES_ASSIGN_OR_RETURN(Statement row,
-                         connection.Prepare(absl::StrCat("SELECT ", kDatasetColumns,
-                                                         " FROM datasets WHERE name = ? AND "
-                                                         "(version = ? OR ? = 0) ORDER BY version DESC LIMIT 1")));
-  row.Bind(name).Bind(version).Bind(version);
+  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kDatasetColumns,
+                                                                        " FROM datasets WHERE name = ? AND "
+                                                                        "(version = ? OR (? = 0 AND retired = ?)) "
+                                                                        "ORDER BY version DESC LIMIT 1")));
+  row.Bind(name).Bind(version).Bind(version).Bind(absl::InfinitePast());
   return One(std::move(row), &ReadDataset,
              version == 0 ? absl::StrCat("no dataset ", name) : absl::StrCat("no dataset ", name, "@", version));
 }
@@ -316,6 +355,34 @@ absl::StatusOr<Page<DatasetRecord>> ListDatasets(Connection& connection, const s
   if (!name.empty()) conditions.equal.emplace_back("name", name);
   return List(connection, "datasets", kDatasetColumns, conditions, /*newest_first=*/true, page_size, cursor,
               &ReadDataset);
+}
+
+absl::StatusOr<std::int64_t> LastDatasetVersion(Connection& connection, const std::string& name) {
+  AMAES_ASSIGN_OR_RETURN(Statement row,
+                         connection.Prepare("SELECT coalesce(max(version), 0) FROM datasets WHERE name = ?"));
+  row.Bind(name);
+  AMAES_RETURN_IF_ERROR(row.Step().status());
+  return row.Integer();
+}
+
+absl::StatusOr<DatasetChangeRecord> GetDatasetChange(Connection& connection, const std::string& request_id) {
+  AMAES_ASSIGN_OR_RETURN(Statement row, connection.Prepare(absl::StrCat("SELECT ", kChangeColumns,
+                                                                        " FROM dataset_changes WHERE request_id = ?")));
+  row.Bind(request_id);
+  return One(std::move(row), &ReadChange, absl::StrCat("no change of a dataset by request ", request_id));
+}
+
+absl::StatusOr<std::vector<DatasetChangeRecord>> PendingDatasetChanges(Connection& connection) {
+  AMAES_ASSIGN_OR_RETURN(Statement row,
+                         connection.Prepare(absl::StrCat("SELECT ", kChangeColumns,
+                                                         " FROM dataset_changes WHERE state <> 'DONE' ORDER BY seq")));
+  std::vector<DatasetChangeRecord> changes;
+  while (true) {
+    AMAES_ASSIGN_OR_RETURN(const bool more, row.Step());
+    if (!more) return changes;
+    AMAES_ASSIGN_OR_RETURN(Row<DatasetChangeRecord> change, ReadChange(row));
+    changes.push_back(std::move(change.record));
+  }
 }
 
 absl::StatusOr<Page<EventRecord>> ListEvents(Connection& connection, const JobId& job, int page_size,

@@ -11,6 +11,7 @@
 namespace amaes::store {
 
 const char* CheckpointStateName(CheckpointState state);
+const char* DatasetChangeStateName(DatasetChangeRecord::State state);
 
 absl::StatusOr<JobRecord> GetJob(Connection& connection, const JobId& id);
 absl::StatusOr<JobRecord> FindJobByName(Connection& connection, const std::string& name);
@@ -26,6 +27,9 @@ absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(Connection& connection,
 absl::StatusOr<DatasetRecord> GetDataset(Connection& connection, const std::string& name, std::int64_t version);
 absl::StatusOr<Page<DatasetRecord>> ListDatasets(Connection& connection, const std::string& name, int page_size,
                                                  const std::string& cursor);
+absl::StatusOr<std::int64_t> LastDatasetVersion(Connection& connection, const std::string& name);
+absl::StatusOr<DatasetChangeRecord> GetDatasetChange(Connection& connection, const std::string& request_id);
+absl::StatusOr<std::vector<DatasetChangeRecord>> PendingDatasetChanges(Connection& connection);
 absl::StatusOr<Page<EventRecord>> ListEvents(Connection& connection, const JobId& job, int page_size,
                                              const std::string& cursor);
 absl::StatusOr<StoreReader::RequestRecord> GetRequest(Connection& connection, const std::string& request_id);

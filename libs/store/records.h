@@ -61,7 +61,21 @@ struct DatasetRecord {
   std::string digest{}, contract_json{};
   std::int64_t volumes = 0, training_volumes = 0, held_out_volumes = 0, subjects = 0, held_out_subjects = 0;
   std::int64_t quarantined = 0, duplicates = 0, skipped = 0, stored_bytes = 0;
-  JobId job{};
+  JobId job{};  // the ingest that made it; empty when a change did
+  absl::Time created{};
+  std::string made_by = "ingest";             // ingest, exclude, forget
+  absl::Time retired = absl::InfinitePast();  // when its files were given up; the record stays for the lineage
+
+  bool is_retired() const { return retired != absl::InfinitePast(); }
+};
+
+// Something that is to be done to the versions of a dataset, stored before the first file is touched.
+struct DatasetChangeRecord {
+  std::string request_id{};
+  std::string dataset{}, kind{};  // kind: exclude, forget, remove
+  enum class State { kPlanned, kPublished, kDone } state = State::kPlanned;
+  std::string plan_json{};    // what is left to do; names no subject and no file
+  std::string result_json{};  // for the answer; names none either
   absl::Time created{};
 };
 

@@ -79,8 +79,22 @@ CREATE TABLE requests (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Versions that are retired, and changes of datasets.
+constexpr char kVersion2[] = R"sql(
+ALTER TABLE datasets ADD COLUMN made_by TEXT NOT NULL DEFAULT 'ingest';
+ALTER TABLE datasets ADD COLUMN retired INTEGER NOT NULL DEFAULT -9223372036854775808;
+CREATE TABLE dataset_changes (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  request_id TEXT NOT NULL UNIQUE,
+  dataset TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+  plan_json TEXT NOT NULL, result_json TEXT NOT NULL,
+  created INTEGER NOT NULL
+) STRICT;
+CREATE INDEX dataset_changes_by_state ON dataset_changes (state, seq);
+)sql";
+
 // kMigrations[v] makes version v + 1 of version v. Append only.
-constexpr const char* kMigrations[] = {kVersion1};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 static_assert(std::size(kMigrations) == kStoreSchemaVersion);
 
 absl::StatusOr<int> Number(Connection& connection, const std::string& sql) {

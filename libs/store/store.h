@@ -19,7 +19,7 @@
 
 namespace amaes {
 
-inline constexpr int kStoreSchemaVersion = 1;
+inline constexpr int kStoreSchemaVersion = 2;
 
 // A page of a list, newest first (events: oldest first). `cursor` is opaque and bound to the filter; empty = the
 // first or no further page. page_size: 0 = 50, at most 1000.
@@ -54,14 +54,18 @@ class StoreReader {
   };
   virtual absl::StatusOr<Page<CheckpointRecord>> ListCheckpoints(const CheckpointFilter& filter, int page_size,
                                                                  const std::string& cursor) = 0;
-  // version 0: the newest.
+  // version 0: the newest that is not retired.
   virtual absl::StatusOr<DatasetRecord> GetDataset(const std::string& name, std::int64_t version) = 0;
   virtual absl::StatusOr<Page<DatasetRecord>> ListDatasets(const std::string& name, int page_size,
                                                            const std::string& cursor) = 0;
+  // The highest number that a version of this dataset has or had; 0: none.
+  virtual absl::StatusOr<std::int64_t> LastDatasetVersion(const std::string& name) = 0;
+  virtual absl::StatusOr<DatasetChangeRecord> GetDatasetChange(const std::string& request_id) = 0;
+  virtual absl::StatusOr<std::vector<DatasetChangeRecord>> PendingDatasetChanges() = 0;  // not done, oldest first
   virtual absl::StatusOr<Page<EventRecord>> ListEvents(const JobId& job, int page_size, const std::string& cursor) = 0;
   struct RequestRecord {
     std::string body_digest{};
-    JobId job{};
+    JobId job{};  // empty: the request changed a dataset (GetDatasetChange)
   };
   virtual absl::StatusOr<RequestRecord> GetRequest(const std::string& request_id) = 0;
   // Every state once, also with 0.
@@ -78,6 +82,9 @@ class StoreTransaction : public StoreReader {
   virtual absl::Status PutCheckpoint(const CheckpointRecord& checkpoint) = 0;
   // - AlreadyExists: this version is there with another digest; versions are immutable.
   virtual absl::Status PutDataset(const DatasetRecord& dataset) = 0;
+  virtual absl::Status PutDatasetChange(const DatasetChangeRecord& change) = 0;
+  // A planned change that turned out to be impossible, and its request id, which may be used again.
+  virtual absl::Status DropDatasetChange(const std::string& request_id) = 0;
   // - AlreadyExists: this id is there with another body or job.
   virtual absl::Status PutRequest(const std::string& request_id, const RequestRecord& request) = 0;
   virtual absl::Status AppendEvent(const JobId& job, absl::Time time, const std::string& kind,

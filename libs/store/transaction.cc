@@ -108,27 +108,53 @@ absl::Status Transaction::PutDataset(const DatasetRecord& dataset) {
       connection_.Prepare(
           "INSERT INTO datasets (name, version, digest, contract_json, volumes, training_volumes, "
           "held_out_volumes, subjects, held_out_subjects, quarantined, duplicates, skipped, stored_bytes, "
-          "job, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (name, version) DO UPDATE SET "
+          "job, created, made_by, retired) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+          "ON CONFLICT (name, version) DO UPDATE SET "
           "contract_json=excluded.contract_json, volumes=excluded.volumes, "
           "training_volumes=excluded.training_volumes, held_out_volumes=excluded.held_out_volumes, "
           "subjects=excluded.subjects, held_out_subjects=excluded.held_out_subjects, "
           "quarantined=excluded.quarantined, duplicates=excluded.duplicates, skipped=excluded.skipped, "
-          "stored_bytes=excluded.stored_bytes, job=excluded.job, created=excluded.created"));
+          "stored_bytes=excluded.stored_bytes, job=excluded.job, created=excluded.created, "
+          "made_by=excluded.made_by, retired=excluded.retired"));
   put.Bind(dataset.name).Bind(dataset.version).Bind(dataset.digest).Bind(dataset.contract_json).Bind(dataset.volumes);
   put.Bind(dataset.training_volumes)
       .Bind(dataset.held_out_volumes)
       .Bind(dataset.subjects)
       .Bind(dataset.held_out_subjects);
   put.Bind(dataset.quarantined).Bind(dataset.duplicates).Bind(dataset.skipped).Bind(dataset.stored_bytes);
-  return put.Bind(dataset.job.value).Bind(dataset.created).Run();
+  put.Bind(dataset.job.value).Bind(dataset.created);
+  return put.Bind(dataset.made_by).Bind(dataset.retired).Run();
+}
+
+absl::Status Transaction::PutDatasetChange(const DatasetChangeRecord& change) {
+  AMAES_ASSIGN_OR_RETURN(
+      Statement put,
+      connection_.Prepare("INSERT INTO dataset_changes (request_id, dataset, kind, state, plan_json, result_json, "
+                          "created) VALUES (?,?,?,?,?,?,?) ON CONFLICT (request_id) DO UPDATE SET "
+                          "state=excluded.state, plan_json=excluded.plan_json, result_json=excluded.result_json"));
+  put.Bind(change.request_id).Bind(change.dataset).Bind(change.kind).Bind(DatasetChangeStateName(change.state));
+  return put.Bind(change.plan_json).Bind(change.result_json).Bind(change.created).Run();
+}
+
+absl::Status Transaction::DropDatasetChange(const std::string& request_id) {
+  AMAES_ASSIGN_OR_RETURN(const DatasetChangeRecord change, GetDatasetChange(request_id));
+  if (change.state != DatasetChangeRecord::State::kPlanned) {
+    return absl::FailedPreconditionError(absl::StrCat("the change of ", change.dataset, " is under way"));
+  }
+  AMAES_ASSIGN_OR_RETURN(Statement drop, connection_.Prepare("DELETE FROM dataset_changes WHERE request_id = ?"));
+  AMAES_RETURN_IF_ERROR(drop.Bind(request_id).Run());
+  AMAES_ASSIGN_OR_RETURN(Statement forget, connection_.Prepare("DELETE FROM requests WHERE id = ?"));
+  return forget.Bind(request_id).Run();
 }
 
 absl::Status Transaction::PutRequest(const std::string& request_id, const RequestRecord& request) {
   const absl::StatusOr<RequestRecord> before = GetRequest(request_id);
   if (before.ok() && before->body_digest == request.body_digest && before->job == request.job) return absl::OkStatus();
   if (before.ok()) {
-    return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made job ", before->job.value,
-                                                 " with another body; use a new request id"));
+    const std::string what =
+        before->job.value.empty() ? "changed a dataset" : absl::StrCat("made job ", before->job.value);
+    return absl::AlreadyExistsError(
+        absl::StrCat("request ", request_id, " ", what, " with another body; use a new request id"));
   }
   if (!absl::IsNotFound(before.status())) return before.status();
   AMAES_ASSIGN_OR_RETURN(Statement put,

@@ -51,6 +51,15 @@ class ReaderOn : public Base {
                                                    const std::string& cursor) override {
     return store::ListDatasets(Borrow().connection, name, page_size, cursor);
   }
+  absl::StatusOr<std::int64_t> LastDatasetVersion(const std::string& name) override {
+    return store::LastDatasetVersion(Borrow().connection, name);
+  }
+  absl::StatusOr<DatasetChangeRecord> GetDatasetChange(const std::string& request_id) override {
+    return store::GetDatasetChange(Borrow().connection, request_id);
+  }
+  absl::StatusOr<std::vector<DatasetChangeRecord>> PendingDatasetChanges() override {
+    return store::PendingDatasetChanges(Borrow().connection);
+  }
   absl::StatusOr<Page<EventRecord>> ListEvents(const JobId& job, int page_size, const std::string& cursor) override {
     return store::ListEvents(Borrow().connection, job, page_size, cursor);
   }
@@ -73,6 +82,8 @@ class Transaction final : public ReaderOn<StoreTransaction> {
   absl::Status PutAttempt(const AttemptRecord& attempt) override;
   absl::Status PutCheckpoint(const CheckpointRecord& checkpoint) override;
   absl::Status PutDataset(const DatasetRecord& dataset) override;
+  absl::Status PutDatasetChange(const DatasetChangeRecord& change) override;
+  absl::Status DropDatasetChange(const std::string& request_id) override;
   absl::Status PutRequest(const std::string& request_id, const RequestRecord& request) override;
   absl::Status AppendEvent(const JobId& job, absl::Time time, const std::string& kind,
                            const std::string& message) override;

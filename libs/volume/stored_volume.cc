@@ -133,14 +133,19 @@ class Blosc2Volume final : public StoredVolume {
     return status;
   }
 
-  absl::Status Verify() override {
+  std::int64_t chunk_count() const override { return static_cast<std::int64_t>(frame_.chunks.size()); }
+
+  absl::Status VerifyChunk(std::int64_t index) override {
     std::unique_ptr<Decoder> decoder = Take();
-    absl::Status status;
-    for (std::size_t i = 0; i < frame_.chunks.size() && status.ok(); ++i) {
-      checked_[i].store(false, std::memory_order_relaxed);
-      status = Decode({static_cast<std::int64_t>(i), {}, frame_.meta.chunk, {}}, /*from_disk=*/true, *decoder);
-    }
+    checked_[static_cast<std::size_t>(index)].store(false, std::memory_order_relaxed);
+    const absl::Status status = Decode({index, {}, frame_.meta.chunk, {}}, /*from_disk=*/true, *decoder);
     Return(std::move(decoder));
+    return status;
+  }
+
+  absl::Status Verify() override {
+    absl::Status status;
+    for (std::int64_t i = 0; i < chunk_count() && status.ok(); ++i) status = VerifyChunk(i);
     return status;
   }
 

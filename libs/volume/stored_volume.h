@@ -55,6 +55,10 @@ class StoredVolume {
   //   - OutOfRange: the box is not inside the volume.   - DataLoss: a chunk is damaged; the message names its index.
   virtual absl::Status ReadBox(const Shape3& start, const Shape3& size, absl::Span<float> out) = 0;
 
+  // Chunks of the file, numbered row-major over their grid.
+  virtual std::int64_t chunk_count() const = 0;
+  // Reads one chunk from disk, checks its checksum again, and decodes it.   - DataLoss: damaged; names it.
+  virtual absl::Status VerifyChunk(std::int64_t index) = 0;
   // Reads and checks every chunk, from disk.   - DataLoss: names the first damaged chunk.
   virtual absl::Status Verify() = 0;
   // Compressed bytes read from disk so far by this object, for tests that prove that a crop reads only what it touches.

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "proto/amaes/v1/datasets.pb.h"
+#include "proto/amaes/v1/datasets.grpc.pb.h"
 #include "services/cli/context.h"
 
 namespace amaes {
@@ -18,7 +18,12 @@ absl::StatusOr<v1::IngestReport> GetReport(Context& context, const v1::GetDatase
 // A title with the count and a table; nothing when there is none.
 void PrintItems(const std::string& title, const google::protobuf::RepeatedPtrField<v1::IngestReport::Item>& items);
 
-// dataset add
+// The volumes of a version, all pages.
+absl::StatusOr<v1::ListVolumesResponse> AllVolumes(Context& context, const v1::DatasetVersion& version);
+
 void AddDatasetAddCommand(CLI::App& datasets, Context& context);
+void AddDatasetListCommands(CLI::App& datasets, Context& context);    // ls, show
+void AddDatasetChangeCommands(CLI::App& datasets, Context& context);  // verify, exclude, forget, rm
+void AddDatasetReportCommand(CLI::App& datasets, Context& context);   // report
 
 }  // namespace amaes

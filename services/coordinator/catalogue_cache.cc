@@ -22,4 +22,10 @@ absl::StatusOr<std::shared_ptr<const DatasetVersion>> CatalogueCache::Get(const 
   return version_;
 }
 
+void CatalogueCache::Clear() {
+  MutexLock lock(mutex_);
+  folder_.clear();
+  version_.reset();
+}
+
 }  // namespace amaes

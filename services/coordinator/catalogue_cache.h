@@ -16,6 +16,9 @@ class CatalogueCache {
   // Without chunk checksums.   - DataLoss, CATALOGUE_DAMAGED: missing or damaged.
   absl::StatusOr<std::shared_ptr<const DatasetVersion>> Get(const std::filesystem::path& folder);
 
+  // Forgets what it holds.
+  void Clear();
+
  private:
   Mutex mutex_;
   std::filesystem::path folder_ ABSL_GUARDED_BY(mutex_);

@@ -16,6 +16,7 @@
 #include "libs/rpc/server.h"
 #include "services/coordinator/agent_service.h"
 #include "services/coordinator/checkpoint_service.h"
+#include "services/coordinator/dataset_changes.h"
 #include "services/coordinator/dataset_service.h"
 #include "services/coordinator/gauges.h"
 #include "services/coordinator/http_server.h"
@@ -28,6 +29,8 @@ namespace amaes {
 namespace {
 
 constexpr absl::Duration kTickPeriod = absl::Milliseconds(500);
+// A change of a dataset that failed half-way is tried again so often.
+constexpr absl::Duration kFinishPeriod = absl::Seconds(10);
 // Unary calls under way are given this long when the coordinator stops.
 constexpr absl::Duration kStopGrace = absl::Seconds(2);
 constexpr char kAddressFile[] = "coordinator.json";
@@ -63,9 +66,16 @@ class RunningCoordinator final : public Coordinator {
     EngineOptions engine = options.engine;
     engine.home = home_;
     AMAES_ASSIGN_OR_RETURN(engine_, Engine::Create(engine, *store_, clock_, *metrics_));
+    changes_ = std::make_unique<DatasetChanges>(*engine_, clock_);
+    FinishChanges();
     ticker_ = std::thread([this] {
+      absl::Duration tried = SystemClock().Monotonic();
       while (!engine_->stopped()) {
         engine_->Tick();
+        if (SystemClock().Monotonic() - tried > kFinishPeriod) {
+          FinishChanges();
+          tried = SystemClock().Monotonic();
+        }
         engine_->WaitForWork(kTickPeriod);
       }
     });
@@ -88,9 +98,15 @@ class RunningCoordinator final : public Coordinator {
   const CoordinatorAddresses& addresses() const override { return addresses_; }
 
  private:
+  void FinishChanges() {
+    if (const absl::Status status = changes_->FinishPending(); !status.ok()) {
+      LogError("coordinator", "cannot finish a change of a dataset; will try again", {{"error", status.message()}});
+    }
+  }
+
   absl::Status Serve(const CoordinatorOptions& options) {
     jobs_ = std::make_unique<JobServiceImpl>(*engine_);
-    datasets_ = std::make_unique<DatasetServiceImpl>(*engine_);
+    datasets_ = std::make_unique<DatasetServiceImpl>(*engine_, *changes_);
     checkpoints_ = std::make_unique<CheckpointServiceImpl>(*engine_);
     nodes_ = std::make_unique<NodeServiceImpl>(*engine_);
     logs_ = std::make_unique<LogServiceImpl>(*engine_);
@@ -102,8 +118,8 @@ class RunningCoordinator final : public Coordinator {
     addresses_.grpc = WithPort(*ParseHostPort(options.listen), server_->port());
     if (options.http.empty()) return absl::OkStatus();
     gauges_ = std::make_unique<Gauges>(*engine_, *metrics_);
-    pages_ = std::make_unique<Pages>(*engine_, *gauges_, clock_);
     const HostPort address = *ParseHostPort(options.http);
+    pages_ = std::make_unique<Pages>(*engine_, *gauges_, clock_, IsLoopback(address.host));
     AMAES_ASSIGN_OR_RETURN(http_, HttpServer::Start(address.host, address.port,
                                                     [this](const std::string& path) { return pages_->Handle(path); }));
     addresses_.http = WithPort(address, http_->port());
@@ -125,6 +141,7 @@ class RunningCoordinator final : public Coordinator {
   const std::unique_ptr<Metrics> metrics_ = MakePrometheusMetrics();
   std::unique_ptr<Store> store_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<DatasetChanges> changes_;
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<DatasetServiceImpl> datasets_;
   std::unique_ptr<CheckpointServiceImpl> checkpoints_;

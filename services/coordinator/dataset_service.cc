@@ -1,6 +1,7 @@
 #include "services/coordinator/dataset_service.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -8,27 +9,28 @@
 #include "libs/rpc/convert.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/paging.h"
+#include "services/coordinator/dataset_record.h"
 
 namespace amaes {
+namespace {
 
-absl::StatusOr<DatasetRecord> DatasetServiceImpl::Find(const std::string& name, std::int64_t version) {
-  absl::StatusOr<DatasetRecord> record =
-      version < 0 ? absl::NotFoundError("") : engine_.store().GetDataset(name, version);
-  if (!absl::IsNotFound(record.status())) return record;
-  return ErrorWithReason(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",
-                         absl::StrCat("no dataset '", name, version == 0 ? "" : absl::StrCat("@", version), "'"),
-                         {{"dataset", name}, {"version", absl::StrCat(version)}});
+template <typename Message>
+grpc::Status Answer(absl::StatusOr<Message> result, Message* out) {
+  if (result.ok()) *out = *std::move(result);
+  return ToGrpcStatus(result.status());
 }
+
+}  // namespace
 
 v1::DatasetVersion DatasetServiceImpl::Show(const DatasetRecord& record) {
   v1::DatasetVersion out = ToProto(record);
-  out.set_folder(engine_.DatasetFolder(record.name, record.version).string());
+  if (!record.is_retired()) out.set_folder(engine_.DatasetFolder(record.name, record.version).string());
   return out;
 }
 
 grpc::Status DatasetServiceImpl::GetDatasetVersion(grpc::ServerContext*, const v1::GetDatasetVersionRequest* request,
                                                    v1::DatasetVersion* out) {
-  const absl::StatusOr<DatasetRecord> record = Find(request->name(), request->version());
+  const absl::StatusOr<DatasetRecord> record = FindDataset(engine_.store(), request->name(), request->version());
   if (record.ok()) *out = Show(*record);
   return ToGrpcStatus(record.status());
 }
@@ -58,7 +60,8 @@ grpc::Status DatasetServiceImpl::ListVolumes(grpc::ServerContext*, const v1::Lis
 }
 
 absl::Status DatasetServiceImpl::Volumes(const v1::ListVolumesRequest& request, v1::ListVolumesResponse* out) {
-  AMAES_ASSIGN_OR_RETURN(const DatasetRecord record, Find(request.name(), request.version()));
+  AMAES_ASSIGN_OR_RETURN(const DatasetRecord record, FindDataset(engine_.store(), request.name(), request.version()));
+  AMAES_RETURN_IF_ERROR(CheckNotRetired(record));
   // Versions are immutable: the place in the catalogue is a cursor.
   const std::string scope = absl::StrCat("volumes ", record.name, "@", record.version);
   AMAES_ASSIGN_OR_RETURN(const PageRequest page, ParsePage(request.page_size(), request.page_token(), scope));
@@ -81,7 +84,8 @@ grpc::Status DatasetServiceImpl::GetIngestReport(grpc::ServerContext*, const v1:
 }
 
 absl::Status DatasetServiceImpl::Report(const v1::GetDatasetVersionRequest& request, v1::IngestReport* out) {
-  AMAES_ASSIGN_OR_RETURN(const DatasetRecord record, Find(request.name(), request.version()));
+  AMAES_ASSIGN_OR_RETURN(const DatasetRecord record, FindDataset(engine_.store(), request.name(), request.version()));
+  AMAES_RETURN_IF_ERROR(CheckNotRetired(record));
   const absl::StatusOr<IngestReport> report = ReadReport(engine_.DatasetFolder(record.name, record.version));
   if (!report.ok()) {
     return ErrorWithReason(absl::StatusCode::kDataLoss, "CATALOGUE_DAMAGED",
@@ -91,6 +95,21 @@ absl::Status DatasetServiceImpl::Report(const v1::GetDatasetVersionRequest& requ
   }
   *out = ToProto(*report);
   return absl::OkStatus();
+}
+
+grpc::Status DatasetServiceImpl::ExcludeVolumes(grpc::ServerContext*, const v1::ChangeDatasetRequest* request,
+                                                v1::DatasetChange* out) {
+  return Answer(changes_.Exclude(*request), out);
+}
+
+grpc::Status DatasetServiceImpl::ForgetVolumes(grpc::ServerContext*, const v1::ChangeDatasetRequest* request,
+                                               v1::DatasetChange* out) {
+  return Answer(changes_.Forget(*request), out);
+}
+
+grpc::Status DatasetServiceImpl::RemoveDataset(grpc::ServerContext*, const v1::RemoveDatasetRequest* request,
+                                               v1::DatasetChange* out) {
+  return Answer(changes_.Remove(*request), out);
 }
 
 }  // namespace amaes

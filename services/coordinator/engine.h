@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
+#include "libs/dataset/catalogue.h"
 #include "libs/scheduler/node_table.h"
 #include "libs/store/store.h"
 #include "libs/telemetry/metrics.h"
@@ -68,6 +69,22 @@ class Engine {
   std::vector<JobView> LiveJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<NodeState> Nodes() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Datasets. While ingests are held back, none is placed on slots: versions and volumes may be changed and removed.
+  //   - FailedPrecondition, INGEST_RUNNING: one into `dataset` (`all`: any) has started and not ended; nothing is held.
+  absl::Status HoldIngests(const std::string& dataset, bool all) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReleaseIngests() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Moves a staged version, made from version `base` (0: from none), to the next free number of its dataset, or finds that
+  // this was done. The caller commits the record.   - Aborted: it was made from another version.   - DataLoss: what is staged does not have the digest, or is damaged.   - NotFound: nothing is staged.
+  struct PlacedVersion {
+    std::int64_t number = 0;
+    DatasetVersion version;
+    IngestReport report;
+  };
+  absl::StatusOr<PlacedVersion> PlaceVersion(const std::filesystem::path& staged_folder, const std::string& dataset,
+                                             const std::string& digest, std::int64_t base);
+  // Store::Write with what this service does about failures.   - ResourceExhausted, STORE_FULL.   - as Store::Write.
+  absl::Status Commit(const std::function<absl::Status(StoreTransaction&)>& change);
+
   // Agents. A stream that gets an error is to end with it; the agent then dials again, unless it is Aborted.
   //   - InvalidArgument, BAD_REGISTRATION.
   absl::Status Register(const NodeInfo& info, const std::vector<HeldWorker>& held, std::shared_ptr<AgentSink> sink)
@@ -95,7 +112,6 @@ class Engine {
   Engine(const EngineOptions& options, Store& store, Clock& clock, Metrics& metrics);
 
   // engine.cc
-  absl::Status Commit(const std::function<absl::Status(StoreTransaction&)>& change);
   // What a job is to become, and what is stored with it.
   struct JobChange {
     JobRecord record;
@@ -195,6 +211,7 @@ class Engine {
   CondVar work_;     // Tick has something to do
   bool work_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool hold_ingests_ ABSL_GUARDED_BY(mutex_) = false;
   NodeTable nodes_ ABSL_GUARDED_BY(mutex_);
   struct Attached {
     std::shared_ptr<AgentSink> sink;

@@ -10,13 +10,13 @@
 #include "libs/dataset/ingest_plan.h"
 #include "libs/dataset/selection.h"
 #include "libs/rpc/errors.h"
+#include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
+#include "services/coordinator/request_id.h"
 
 namespace amaes {
 namespace {
-
-constexpr std::size_t kMaxRequestIdLength = 64;
 
 absl::Status InvalidSpec(const std::vector<SpecProblem>& problems) {
   std::string message = absl::StrCat("the spec has ", problems.size(), problems.size() == 1 ? " problem" : " problems");
@@ -31,15 +31,6 @@ absl::Status InvalidSpec(const std::vector<SpecProblem>& problems) {
 absl::Status JobNotFound(const std::string& id) {
   return ErrorWithReason(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("no job '", id, "'"),
                          {{"job", id}});
-}
-
-absl::Status CheckRequestId(const CreateRequest& request) {
-  if (request.validate_only || (!request.request_id.empty() && request.request_id.size() <= kMaxRequestIdLength)) {
-    return absl::OkStatus();
-  }
-  return ErrorWithReason(absl::StatusCode::kInvalidArgument, "BAD_REQUEST_ID",
-                         absl::StrCat("request_id has ", request.request_id.size(), " characters; 1 to ",
-                                      kMaxRequestIdLength, " are allowed"));
 }
 
 std::string NameOf(const DatasetRecord& record) { return absl::StrCat(record.name, "@", record.version); }
@@ -72,13 +63,10 @@ absl::Status Engine::CheckDatasetContract(const IngestSpec& spec) {
 }
 
 absl::StatusOr<DatasetRecord> Engine::FindDataset(const PretrainSpec::Dataset& wanted) {
-  const absl::StatusOr<DatasetRecord> record = store_.GetDataset(wanted.name, wanted.version);
-  if (absl::IsNotFound(record.status())) {
-    const std::string name = wanted.version == 0 ? wanted.name : absl::StrCat(wanted.name, "@", wanted.version);
-    return ErrorWithReason(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND", absl::StrCat("no dataset '", name, "'"),
-                           {{"dataset", wanted.name}, {"version", absl::StrCat(wanted.version)}});
-  }
-  if (record.ok() && record->training_volumes == 0) {
+  absl::StatusOr<DatasetRecord> record = amaes::FindDataset(store_, wanted.name, wanted.version);
+  if (!record.ok()) return record;
+  AMAES_RETURN_IF_ERROR(CheckNotRetired(*record));
+  if (record->training_volumes == 0) {
     const std::string name = NameOf(*record);
     return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "DATASET_EMPTY",
                            absl::StrCat("dataset ", name, " has no training volume"), {{"dataset", name}});
@@ -117,12 +105,7 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(const ParsedSpec& parsed) {
 
 absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                             const std::string& request_id) {
-  if (known.body_digest != digest) {
-    return ErrorWithReason(absl::StatusCode::kInvalidArgument, "REQUEST_ID_REUSED",
-                           absl::StrCat("request_id ", request_id, " was used for job ", known.job.value,
-                                        " with another spec; make a new one"),
-                           {{"request_id", request_id}, {"job", known.job.value}});
-  }
+  if (known.body_digest != digest) return RequestIdReused(request_id, known);
   Count(metrics_, kReplays);
   CreateResult result;
   AMAES_ASSIGN_OR_RETURN(result.job, GetJob(known.job.value));
@@ -144,6 +127,12 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
     if (earlier.ok()) {
       known = *std::move(earlier);
       return absl::OkStatus();
+    }
+    if (spec.kind == JobKind::kPretrain) {
+      // It may have been retired since it was resolved.
+      AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset, amaes::FindDataset(transaction, spec.pretrain.dataset.name,
+                                                                             spec.pretrain.dataset.version));
+      AMAES_RETURN_IF_ERROR(CheckNotRetired(dataset));
     }
     do {
       record.id = JobId(options_.make_job_id());
@@ -169,7 +158,7 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
 }
 
 absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
-  AMAES_RETURN_IF_ERROR(CheckRequestId(request));
+  if (!request.validate_only) AMAES_RETURN_IF_ERROR(CheckRequestId(request.request_id));
   const std::string digest = Sha256Hex(SpecToJson(request.parsed.spec));
   if (!request.validate_only) {
     const absl::StatusOr<StoreReader::RequestRecord> known = store_.GetRequest(request.request_id);

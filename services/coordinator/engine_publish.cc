@@ -1,6 +1,5 @@
 // From a staged folder to a dataset version. Files are moved without the engine's lock; only Tick's thread comes here.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,35 +8,13 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/catalogue.h"
+#include "libs/rpc/errors.h"
+#include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
 
 namespace amaes {
 namespace {
-
-DatasetRecord Describe(const DatasetVersion& version, const IngestReport& report) {
-  DatasetRecord record;
-  record.digest = version.digest;
-  record.contract_json = ContractJson(version.contract);
-  record.volumes = static_cast<std::int64_t>(version.entries.size());
-  std::set<std::string> subjects, held_out;
-  for (const CatalogueEntry& entry : version.entries) {
-    record.stored_bytes += entry.stored_bytes;
-    subjects.insert(entry.subject);
-    if (entry.split == Split::kTrain) {
-      ++record.training_volumes;
-    } else {
-      ++record.held_out_volumes;
-      held_out.insert(entry.subject);
-    }
-  }
-  record.subjects = static_cast<std::int64_t>(subjects.size());
-  record.held_out_subjects = static_cast<std::int64_t>(held_out.size());
-  record.quarantined = static_cast<std::int64_t>(report.quarantined.size());
-  record.duplicates = static_cast<std::int64_t>(report.duplicates.size());
-  record.skipped = static_cast<std::int64_t>(report.skipped.size());
-  return record;
-}
 
 // The last word on every file, after duplicates between ranks have been found.
 IngestCount CountOf(const IngestReport& report, IngestCount count) {
@@ -77,6 +54,26 @@ struct Engine::Publication {
   IngestReport report;
   bool nothing_new = false;  // `record` is the newest version, which has the same content
 };
+
+absl::Status Engine::HoldIngests(const std::string& dataset, bool all) {
+  MutexLock lock(mutex_);
+  for (const auto& [id, job] : live_) {
+    if (job.spec.kind != JobKind::kIngest || job.record.state == JobState::kQueued) continue;
+    if (!all && job.spec.ingest.dataset != dataset) continue;
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "INGEST_RUNNING",
+                           absl::StrCat("job ", id.value, " is ingesting scans into ", job.spec.ingest.dataset,
+                                        ": wait for its end, or cancel it first"),
+                           {{"job", id.value}, {"dataset", job.spec.ingest.dataset}});
+  }
+  hold_ingests_ = true;
+  return absl::OkStatus();
+}
+
+void Engine::ReleaseIngests() {
+  MutexLock lock(mutex_);
+  hold_ingests_ = false;
+  Wake();
+}
 
 std::filesystem::path Engine::StagingFolder(const LiveJob& job) const {
   return options_.home / "datasets" / job.spec.ingest.dataset / absl::StrCat(".staging-", job.record.id.value);
@@ -130,6 +127,38 @@ void Engine::DelayPublication(LiveJob& job, const absl::Status& status) {
            {{"job", job.record.id.value}, {"error", status.message()}});
 }
 
+absl::StatusOr<Engine::PlacedVersion> Engine::PlaceVersion(const std::filesystem::path& staged_folder,
+                                                           const std::string& dataset, const std::string& digest,
+                                                           std::int64_t base) {
+  AMAES_ASSIGN_OR_RETURN(const std::int64_t last, store_.LastDatasetVersion(dataset));
+  PlacedVersion placed;
+  placed.number = last + 1;
+  // A coordinator that died between rename and commit has left the folder under its number already.
+  std::filesystem::path folder = DatasetFolder(dataset, placed.number);
+  absl::StatusOr<DatasetVersion> found = ReadVersion(folder);
+  std::error_code error;
+  while (std::filesystem::exists(folder, error) && !(found.ok() && found->digest == digest && found->base == base)) {
+    folder = DatasetFolder(dataset, ++placed.number);  // not ours: a number is skipped rather than a folder overwritten
+    found = ReadVersion(folder);
+  }
+  if (!found.ok()) {
+    AMAES_ASSIGN_OR_RETURN(found, ReadVersion(staged_folder));
+    if (found->digest != digest) {
+      return absl::DataLossError(
+          absl::StrCat("the staged dataset has the digest ", found->digest, ", announced was ", digest));
+    }
+    if (found->base != base) {
+      return absl::AbortedError(absl::StrCat("it was made from version ", found->base, " of ", dataset,
+                                             ", and the newest is ", base, " by now"));
+    }
+    AMAES_RETURN_IF_ERROR(files::Rename(staged_folder, folder));
+    FaultPoint("dataset_renamed", {});
+  }
+  AMAES_ASSIGN_OR_RETURN(placed.report, ReadReport(folder));
+  placed.version = *std::move(found);
+  return placed;
+}
+
 absl::StatusOr<Engine::Publication> Engine::Publish(const std::filesystem::path& staging, const std::string& dataset,
                                                     const std::string& digest) {
   if (digest.empty()) return absl::FailedPreconditionError("the worker finished without staging a dataset");
@@ -147,34 +176,12 @@ absl::StatusOr<Engine::Publication> Engine::Publish(const std::filesystem::path&
       return out;
     }
   }
-  const std::int64_t base = newest.ok() ? newest->version : 0;
-  // A coordinator that died between rename and commit has left the folder under its number already.
-  std::int64_t version = base + 1;
-  std::filesystem::path folder = DatasetFolder(dataset, version);
-  absl::StatusOr<DatasetVersion> found = ReadVersion(folder);
-  std::error_code error;
-  while (std::filesystem::exists(folder, error) && !(found.ok() && found->digest == digest && found->base == base)) {
-    folder = DatasetFolder(dataset, ++version);  // not ours: a number is skipped rather than a folder overwritten
-    found = ReadVersion(folder);
-  }
-  if (!found.ok()) {
-    if (!staged.ok()) return staged.status();
-    if (staged->digest != digest) {
-      return absl::DataLossError(
-          absl::StrCat("the staged dataset has the digest ", staged->digest, ", announced was ", digest));
-    }
-    if (staged->base != base) {
-      return absl::AbortedError(absl::StrCat("it was made from version ", staged->base, " of ", dataset,
-                                             ", and the newest is ", base, " by now"));
-    }
-    AMAES_RETURN_IF_ERROR(files::Rename(staged_folder, folder));
-    FaultPoint("dataset_renamed", {});
-    found = staged;
-  }
-  AMAES_ASSIGN_OR_RETURN(out.report, ReadReport(folder));
-  out.record = Describe(*found, out.report);
+  AMAES_ASSIGN_OR_RETURN(PlacedVersion placed,
+                         PlaceVersion(staged_folder, dataset, digest, newest.ok() ? newest->version : 0));
+  out.record = DescribeVersion(placed.version, placed.report);
   out.record.name = dataset;
-  out.record.version = version;
+  out.record.version = placed.number;
+  out.report = std::move(placed.report);
   return out;
 }
 

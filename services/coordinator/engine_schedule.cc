@@ -35,6 +35,7 @@ void Engine::PlaceWaiting() {
   std::vector<WaitingJob> waiting;
   for (const auto& [id, job] : live_) {
     if (job.record.state != JobState::kQueued) continue;
+    if (hold_ingests_ && job.spec.kind == JobKind::kIngest) continue;
     waiting.push_back({.job = id,
                        .priority = job.record.priority,
                        .queued = job.record.created,

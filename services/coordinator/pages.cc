@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/base/files.h"
+#include "services/coordinator/dataset_pages.h"
 #include "services/coordinator/html.h"
 #include "services/coordinator/job_page.h"
 #include "services/coordinator/job_view.h"
@@ -21,10 +22,6 @@ std::string Section(absl::string_view title, const std::string& body) {
 }
 
 std::string Nothing(absl::string_view what) { return absl::StrCat("<p class=\"soft\">", what, "</p>"); }
-
-HttpReply NotFound(const std::string& what) {
-  return {404, "text/html; charset=utf-8", html::Page("not found", 0, Nothing(html::Escape(what)))};
-}
 
 std::string JobsTable(const std::vector<JobView>& jobs, absl::Time now) {
   if (jobs.empty()) return Nothing("No job yet: <code>amaes submit</code> makes one.");
@@ -66,18 +63,6 @@ std::string NodesTable(const std::vector<NodeState>& nodes) {
   return html::Table({"node", "state", "slots", "size", "address", "last heartbeat (UTC)"}, rows);
 }
 
-std::string DatasetsTable(const std::vector<DatasetRecord>& datasets) {
-  if (datasets.empty()) return Nothing("No dataset yet: <code>amaes dataset add</code> makes one.");
-  std::vector<std::vector<std::string>> rows;
-  for (const DatasetRecord& dataset : datasets) {
-    rows.push_back({html::Escape(absl::StrCat(dataset.name, "@", dataset.version)),
-                    absl::StrCat(dataset.volumes, " (", dataset.held_out_volumes, " held out)"),
-                    absl::StrCat(dataset.subjects), absl::StrCat(dataset.quarantined), absl::StrCat(dataset.duplicates),
-                    html::Bytes(static_cast<double>(dataset.stored_bytes)), html::Time(dataset.created)});
-  }
-  return html::Table({"dataset", "volumes", "subjects", "quarantined", "duplicates", "stored", "made (UTC)"}, rows);
-}
-
 }  // namespace
 
 HttpReply Pages::Handle(const std::string& path) {
@@ -85,7 +70,16 @@ HttpReply Pages::Handle(const std::string& path) {
   if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   if (path == "/") return Overview();
   absl::string_view rest = path;
-  if (!absl::ConsumePrefix(&rest, "/jobs/")) return NotFound(absl::StrCat("There is no ", path, " here."));
+  if (path == "/datasets" || path == "/datasets/") return datasets_.List();
+  if (absl::ConsumePrefix(&rest, "/datasets/")) {
+    if (owner_only_) return datasets_.Report(std::string(rest));
+    return {403, "text/html; charset=utf-8",
+            html::Page("not here", 0,
+                       Nothing("The pages of datasets name subjects: they are shown where the coordinator "
+                               "listens on the loopback address only. <code>amaes dataset report</code> "
+                               "makes the same page."))};
+  }
+  if (!absl::ConsumePrefix(&rest, "/jobs/")) return PageNotFound(absl::StrCat("There is no ", path, " here."));
   if (absl::ConsumeSuffix(&rest, "/picture")) return Picture(std::string(rest));
   return Job(std::string(rest));
 }
@@ -99,18 +93,19 @@ HttpReply Pages::Overview() {
   const auto checkpoints = engine_.store().ListCheckpoints({"", CheckpointState::kCommitted}, kRows / 2, "");
   const auto datasets = engine_.store().ListDatasets("", kRows, "");
   const absl::Time now = clock_.Now();
-  const std::string body = absl::StrCat(
-      Section("Jobs", JobsTable(jobs, now)), Section("Nodes", NodesTable(engine_.Nodes())),
-      Section("Newest checkpoints",
-              CheckpointsTable(checkpoints.ok() ? checkpoints->records : std::vector<CheckpointRecord>())),
-      Section("Datasets", DatasetsTable(datasets.ok() ? datasets->records : std::vector<DatasetRecord>())));
+  const std::string body =
+      absl::StrCat(Section("Jobs", JobsTable(jobs, now)), Section("Nodes", NodesTable(engine_.Nodes())),
+                   Section("Newest checkpoints",
+                           CheckpointsTable(checkpoints.ok() ? checkpoints->records : std::vector<CheckpointRecord>())),
+                   Section("<a href=\"/datasets\">Datasets</a>",
+                           DatasetsTable(datasets.ok() ? datasets->records : std::vector<DatasetRecord>())));
   return {200, "text/html; charset=utf-8",
           html::Page(absl::StrCat("pretraining service · ", html::Time(now), " UTC"), kRefreshSeconds, body)};
 }
 
 HttpReply Pages::Job(const std::string& id) {
   const absl::StatusOr<JobView> view = engine_.GetJob(id);
-  if (!view.ok()) return NotFound(std::string(view.status().message()));
+  if (!view.ok()) return PageNotFound(std::string(view.status().message()));
   JobPageData data;
   data.job = *view;
   data.has_picture = std::filesystem::exists(engine_.JobFolder(view->record.id) / "pictures" / "run.png");
@@ -135,10 +130,10 @@ HttpReply Pages::Job(const std::string& id) {
 
 HttpReply Pages::Picture(const std::string& id) {
   const absl::StatusOr<JobView> view = engine_.GetJob(id);
-  if (!view.ok()) return NotFound(std::string(view.status().message()));
+  if (!view.ok()) return PageNotFound(std::string(view.status().message()));
   absl::StatusOr<std::string> image =
       files::Read(engine_.JobFolder(view->record.id) / "pictures" / "run.png", std::size_t{32} << 20);
-  if (!image.ok()) return NotFound("This job has no picture yet.");
+  if (!image.ok()) return PageNotFound("This job has no picture yet.");
   return {200, "image/png", *std::move(image)};
 }
 

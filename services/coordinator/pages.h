@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "services/coordinator/dataset_pages.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/gauges.h"
 #include "services/coordinator/http_server.h"
@@ -12,9 +13,11 @@ namespace amaes {
 // Thread-safe.
 class Pages {
  public:
-  Pages(Engine& engine, Gauges& gauges, Clock& clock) : engine_(engine), gauges_(gauges), clock_(clock) {}
+  // `owner_only`: nobody but this machine's users sees them, so that pages may name subjects.
+  Pages(Engine& engine, Gauges& gauges, Clock& clock, bool owner_only = true)
+      : engine_(engine), gauges_(gauges), clock_(clock), owner_only_(owner_only), datasets_(engine) {}
 
-  // /, /jobs/ID, /jobs/ID/picture, /metrics, /healthz.
+  // /, /jobs/ID, /jobs/ID/picture, /datasets, /datasets/NAME/VERSION, /metrics, /healthz.
   HttpReply Handle(const std::string& path);
 
  private:
@@ -25,6 +28,8 @@ class Pages {
   Engine& engine_;
   Gauges& gauges_;
   Clock& clock_;
+  const bool owner_only_;
+  DatasetPages datasets_;
 };
 
 }  // namespace amaes

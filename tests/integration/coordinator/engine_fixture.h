@@ -70,6 +70,15 @@ class UnreliableStore final : public Store {
                                                    const std::string& cursor) override {
     return store_->ListDatasets(name, size, cursor);
   }
+  absl::StatusOr<std::int64_t> LastDatasetVersion(const std::string& name) override {
+    return store_->LastDatasetVersion(name);
+  }
+  absl::StatusOr<DatasetChangeRecord> GetDatasetChange(const std::string& request_id) override {
+    return store_->GetDatasetChange(request_id);
+  }
+  absl::StatusOr<std::vector<DatasetChangeRecord>> PendingDatasetChanges() override {
+    return store_->PendingDatasetChanges();
+  }
   absl::StatusOr<Page<EventRecord>> ListEvents(const JobId& job, int size, const std::string& cursor) override {
     return store_->ListEvents(job, size, cursor);
   }

@@ -145,6 +145,11 @@ TEST(ConvertRecords, IngestReport) {
   EXPECT_TRUE(MessageDifferencer::Equals(ToProto(ToIngestReport(proto)), proto));
 }
 
+TEST(ConvertRecords, DatasetReport) {
+  const v1::DatasetReport proto = Filled<v1::DatasetReport>();
+  EXPECT_TRUE(MessageDifferencer::Equals(ToProto(ToDatasetReport(proto)), proto));
+}
+
 TEST(ConvertRecords, Estimate) {
   const v1::SpecEstimate proto = Filled<v1::SpecEstimate>();
   EXPECT_TRUE(MessageDifferencer::Equals(ToProto(ToSpecEstimate(proto)), proto));

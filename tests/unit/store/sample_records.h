@@ -68,7 +68,9 @@ inline DatasetRecord SampleDataset(const std::string& name, std::int64_t version
           .skipped = 5,
           .stored_bytes = 1 << 30,
           .job = JobId("job-9"),
-          .created = SampleTime(10)};
+          .created = SampleTime(10),
+          .made_by = "forget",
+          .retired = SampleTime(11)};
 }
 
 class StoreTest : public ::testing::Test {

@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
+#include "libs/store/connection.h"
 #include "tests/unit/store/sample_records.h"
 
 namespace amaes {
@@ -47,6 +48,30 @@ TEST_F(StoreFileTest, ASecondOpenIsRefusedWhileTheFirstLives) {
                                             AllOf(HasSubstr("another coordinator"), HasSubstr("store.lock"))));
   store_.reset();
   EXPECT_OK(Store::Open(path()));
+}
+
+TEST_F(StoreFileTest, AFileOfSchemaVersionOneIsBroughtUpWithWhatItHolds) {
+  {
+    Reopen();
+    ASSERT_OK(store_->Write([](StoreTransaction& transaction) {
+      DatasetRecord dataset = SampleDataset("brains", 1);
+      dataset.made_by = "ingest";
+      return transaction.PutDataset(dataset);
+    }));
+    store_.reset();
+    ASSERT_OK_AND_ASSIGN(const auto connection, store::Connection::Open(path(), /*read_only=*/false));
+    ASSERT_OK(
+        connection->Execute("DROP TABLE dataset_changes; ALTER TABLE datasets DROP COLUMN made_by; "
+                            "ALTER TABLE datasets DROP COLUMN retired; PRAGMA user_version = 1"));
+  }
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const DatasetRecord dataset, store_->GetDataset("brains", 0));
+  EXPECT_FALSE(dataset.is_retired());
+  EXPECT_EQ(dataset.made_by, "ingest");
+  EXPECT_EQ(dataset.volumes, 45'000);
+  EXPECT_OK(store_->GetJob(JobId("job-49")));
+  ASSERT_OK_AND_ASSIGN(const auto pending, store_->PendingDatasetChanges());
+  EXPECT_TRUE(pending.empty());
 }
 
 TEST_F(StoreFileTest, ANewerSchemaIsRefusedByNameAndLeftAsItIs) {

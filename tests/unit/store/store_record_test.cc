@@ -171,7 +171,9 @@ TEST_F(StoreRecordTest, ACheckpointComesBackWholeAndCanBeReplaced) {
 TEST_F(StoreRecordTest, DatasetsComeBackWholeAndVersionZeroIsTheNewest) {
   ASSERT_OK(store_->Write([&](StoreTransaction& transaction) {
     for (std::int64_t version : {1, 3, 2}) {
-      if (absl::Status status = transaction.PutDataset(SampleDataset("brains", version)); !status.ok()) return status;
+      DatasetRecord dataset = SampleDataset("brains", version);
+      if (version == 3) dataset.retired = absl::InfinitePast();
+      if (absl::Status status = transaction.PutDataset(dataset); !status.ok()) return status;
     }
     return transaction.PutDataset(SampleDataset("brains-small", 9));
   }));
@@ -191,6 +193,80 @@ TEST_F(StoreRecordTest, DatasetsComeBackWholeAndVersionZeroIsTheNewest) {
   EXPECT_EQ(back.stored_bytes, 1 << 30);
   EXPECT_EQ(back.job, JobId("job-9"));
   EXPECT_EQ(back.created, SampleTime(10));
+  EXPECT_EQ(back.made_by, "forget");
+  EXPECT_EQ(back.retired, SampleTime(11));
+  EXPECT_TRUE(back.is_retired());
+  EXPECT_FALSE(newest.is_retired());
+}
+
+TEST_F(StoreRecordTest, VersionZeroIsTheNewestThatIsNotRetiredAndNumbersAreNotForgotten) {
+  const auto put = [&](std::int64_t version, bool retired) {
+    DatasetRecord dataset = SampleDataset("brains", version);
+    dataset.retired = retired ? SampleTime(1) : absl::InfinitePast();
+    ASSERT_OK(store_->Write([&](StoreTransaction& transaction) { return transaction.PutDataset(dataset); }));
+  };
+  ASSERT_OK_AND_ASSIGN(std::int64_t last, store_->LastDatasetVersion("brains"));
+  EXPECT_EQ(last, 0);
+  put(1, false);
+  put(2, false);
+  put(3, false);
+  put(3, true);
+  ASSERT_OK_AND_ASSIGN(DatasetRecord newest, store_->GetDataset("brains", 0));
+  EXPECT_EQ(newest.version, 2);
+  ASSERT_OK_AND_ASSIGN(last, store_->LastDatasetVersion("brains"));
+  EXPECT_EQ(last, 3);
+  put(1, true);
+  put(2, true);
+  EXPECT_THAT(store_->GetDataset("brains", 0), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_OK(store_->GetDataset("brains", 2)) << "by its number it is there";
+}
+
+TEST_F(StoreRecordTest, AChangeOfADatasetIsPendingUntilItIsDone) {
+  using State = DatasetChangeRecord::State;
+  DatasetChangeRecord change{.request_id = "r-1",
+                             .dataset = "brains",
+                             .kind = "forget",
+                             .state = State::kPlanned,
+                             .plan_json = R"({"retire":[1]})",
+                             .result_json = R"({"version":2})",
+                             .created = SampleTime(3)};
+  const auto put = [&](const DatasetChangeRecord& record) {
+    return store_->Write([&](StoreTransaction& transaction) -> absl::Status {
+      absl::Status status = transaction.PutRequest(record.request_id, {.body_digest = "d", .job = JobId()});
+      status.Update(transaction.PutDatasetChange(record));
+      return status;
+    });
+  };
+  ASSERT_OK(put(change));
+  change.request_id = "r-2";
+  ASSERT_OK(put(change));
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const DatasetChangeRecord back, store_->GetDatasetChange("r-1"));
+  EXPECT_EQ(back.dataset, "brains");
+  EXPECT_EQ(back.kind, "forget");
+  EXPECT_EQ(back.state, State::kPlanned);
+  EXPECT_EQ(back.plan_json, R"({"retire":[1]})");
+  EXPECT_EQ(back.result_json, R"({"version":2})");
+  EXPECT_EQ(back.created, SampleTime(3));
+
+  change.state = State::kPublished;
+  change.plan_json = "{}";
+  ASSERT_OK(put(change));
+  const auto drop = [&](const std::string& id) {
+    return store_->Write([&](StoreTransaction& transaction) { return transaction.DropDatasetChange(id); });
+  };
+  EXPECT_THAT(drop("r-2"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK(drop("r-1"));
+  EXPECT_THAT(store_->GetDatasetChange("r-1"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(store_->GetRequest("r-1"), StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK_AND_ASSIGN(std::vector<DatasetChangeRecord> pending, store_->PendingDatasetChanges());
+  ASSERT_EQ(pending.size(), 1u);
+  EXPECT_EQ(pending[0].request_id, "r-2");
+  EXPECT_EQ(pending[0].plan_json, "{}");
+  change.state = State::kDone;
+  ASSERT_OK(put(change));
+  ASSERT_OK_AND_ASSIGN(pending, store_->PendingDatasetChanges());
+  EXPECT_TRUE(pending.empty());
 }
 
 TEST_F(StoreRecordTest, ADatasetVersionIsImmutable) {
