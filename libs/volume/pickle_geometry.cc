@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<double>> Numbers(const json& object, const char* name
 
 absl::Status CheckSpacing(const std::array<double, 3>& spacing) {
   for (const double s : spacing) {
-    if (!(s > 0)) return Refuse(absl::StrCat("spacing ", s, " mm"));
+    if (!(s > 0) || !std::isfinite(s)) return Refuse(absl::StrCat("spacing ", s, " mm"));
   }
   return absl::OkStatus();
 }

@@ -58,6 +58,16 @@ TEST(PickleGeometryTest, FollowsNnunetsTransposition) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no order of three axes")));
 }
 
+// Found by fuzzing: each number is finite, their product is not.
+TEST(PickleGeometryTest, RefusesASpacingThatOverflows) {
+  const json properties{{"sitk_stuff", {{"spacing", {1, 1}}}},
+                        {"spacing", {1e308, 1, 1}},
+                        {"bbox_used_for_cropping", {{0, 40}, {0, 5}, {0, 6}}},
+                        {"shape_after_cropping_and_before_resampling", {40, 5, 6}}};
+  EXPECT_THAT(GeometryOfPickle(properties, {4, 5, 6}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("spacing inf")));
+}
+
 TEST(PickleGeometryTest, NamesWhatIsMissing) {
   const auto refused = [](const json& properties, const std::string& why) {
     EXPECT_THAT(GeometryOfPickle(properties, {16, 24, 32}), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)));
