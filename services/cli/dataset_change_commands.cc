@@ -54,8 +54,12 @@ void PrintWitnesses(const v1::DatasetChange& change) {
                "held_out: validation alone used it           unknown: nothing is left to tell\n";
 }
 
+// "1 volume", "3 volumes".
+std::string Counted(std::int64_t count, const std::string& what) {
+  return absl::StrCat(count, " ", what, count == 1 ? "" : "s");
+}
+
 void PrintChange(const v1::DatasetChange& change, bool dry_run) {
-  const std::string would = dry_run ? "would " : "";
   for (const auto& selected : change.selected()) {
     std::cout << "  " << selected.source() << "   " << selected.volume().substr(0, 12) << "   in "
               << Versions(change.name(), selected.versions()) << "\n";
@@ -68,15 +72,18 @@ void PrintChange(const v1::DatasetChange& change, bool dry_run) {
     return;
   }
   if (change.selected_volumes() > 0) {
-    std::cout << change.selected_volumes() << " volumes of " << change.selected_subjects() << " subjects\n";
+    std::cout << Counted(change.selected_volumes(), "volume") << " of "
+              << Counted(change.selected_subjects(), "subject") << "\n";
   }
   if (change.version() > 0) {
-    std::cout << would << "make " << change.name() << "@" << change.version() << ": " << change.name() << "@"
-              << change.base_version() << " without " << change.excluded_volumes() << " volumes\n";
+    std::cout << (dry_run ? "would make " : "made ") << change.name() << "@" << change.version() << ": "
+              << change.name() << "@" << change.base_version() << " without "
+              << Counted(change.excluded_volumes(), "volume") << "\n";
   }
   if (!change.retired_versions().empty()) {
-    std::cout << would << "give up " << Versions(change.name(), change.retired_versions()) << " (records stay)\n"
-              << would << "remove " << change.removed_volumes() << " stored volumes, "
+    std::cout << (dry_run ? "would retire " : "retired ") << Versions(change.name(), change.retired_versions())
+              << " (records stay)\n"
+              << (dry_run ? "would remove " : "removed ") << Counted(change.removed_volumes(), "stored volume") << ", "
               << FormatBytes(change.removed_bytes()) << "; " << change.kept_volumes()
               << " stay, since others need them\n";
     for (const auto& kept : change.kept()) {
