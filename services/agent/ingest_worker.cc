@@ -50,16 +50,7 @@ absl::StatusOr<IngestOptions> OptionsOf(const WorkerStart& start, const std::vec
   AMAES_ASSIGN_OR_RETURN(const JobSpec spec, SpecFromCompleteJson(start.spec_json));
   const IngestSpec& job = spec.ingest;
   const std::filesystem::path staging = start.staging_folder;
-  IngestOptions options;
-  options.dataset = job.dataset;
-  options.from = job.from;
-  options.layout = job.layout;
-  options.source = job.source;
-  AMAES_ASSIGN_OR_RETURN(options.contract, ContractOf(job.contract, job.spacing, job.reference_crop));
-  options.spacing = job.spacing;
-  options.frames = job.frames;
-  options.nonfinite = job.nonfinite;
-  options.labels = job.labels;
+  AMAES_ASSIGN_OR_RETURN(IngestOptions options, IngestOptionsOf(job));
   options.volumes = start.volumes_folder;
   options.staging = staging / kStagedVersion;
   options.exchange = staging / "exchange";
@@ -111,6 +102,20 @@ bool Retryable(const absl::Status& status) {
 }
 
 }  // namespace
+
+absl::StatusOr<IngestOptions> IngestOptionsOf(const IngestSpec& spec) {
+  IngestOptions options;
+  options.dataset = spec.dataset;
+  options.from = spec.from;
+  options.layout = spec.layout;
+  options.source = spec.source;
+  AMAES_ASSIGN_OR_RETURN(options.contract, ContractOf(spec.contract, spec.spacing, spec.reference_crop));
+  options.spacing = spec.spacing;
+  options.frames = spec.frames;
+  options.nonfinite = spec.nonfinite;
+  options.labels = spec.labels;
+  return options;
+}
 
 int RunIngestWorker(const std::vector<std::string>& child_command) {
   const std::unique_ptr<AgentLink> link = AgentLink::Create(kWorkerSocket, [] { _exit(1); });

@@ -4,7 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "libs/dataset/ingest.h"
+#include "libs/spec/job_spec.h"
+
 namespace amaes {
+
+// What the spec says: what is read, and how. Places, limits and the child's command are the caller's.
+//   - InvalidArgument: of the spacing.
+absl::StatusOr<IngestOptions> IngestOptionsOf(const IngestSpec& spec);
 
 // Descriptor kWorkerSocket must be the agent's socket. `child_command` reads one scan (RunIngestChild).
 // Returns the exit code: 0 finished or stopped, 1 failed (reported as WorkerFailed before).

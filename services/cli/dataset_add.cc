@@ -13,6 +13,7 @@
 #include "libs/volume/spacing.h"
 #include "nlohmann/json.hpp"
 #include "proto/amaes/v1/jobs.pb.h"
+#include "services/agent/ingest_worker.h"
 #include "services/cli/context.h"
 #include "services/cli/dataset_view.h"
 #include "services/cli/exit_codes.h"
@@ -148,17 +149,7 @@ std::string PlanJson(const IngestPlan& plan, int cores, std::int64_t free_bytes)
 
 // Lists and looks at headers on this machine; nothing is read, written or sent.
 absl::StatusOr<int> DryRun(Context& context, const JobSpec& spec) {
-  const IngestSpec& job = spec.ingest;
-  IngestOptions options;
-  options.dataset = job.dataset;
-  options.from = job.from;
-  options.layout = job.layout;
-  options.source = job.source;
-  AMAES_ASSIGN_OR_RETURN(options.contract, ContractOf(job.contract, job.spacing, job.reference_crop));
-  options.spacing = job.spacing;
-  options.frames = job.frames;
-  options.nonfinite = job.nonfinite;
-  options.labels = job.labels;
+  AMAES_ASSIGN_OR_RETURN(IngestOptions options, IngestOptionsOf(spec.ingest));
   options.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   AMAES_ASSIGN_OR_RETURN(const IngestPlan plan, PlanIngest(options, nullptr, [&](std::int64_t, std::int64_t) {
                            return !context.interrupts().stop();
@@ -170,7 +161,7 @@ absl::StatusOr<int> DryRun(Context& context, const JobSpec& spec) {
   if (context.json()) {
     std::cout << PlanJson(plan, options.cores, free_bytes);
   } else {
-    PrintPlan(plan, LayoutReason(job), options.cores, free_bytes);
+    PrintPlan(plan, LayoutReason(spec.ingest), options.cores, free_bytes);
   }
   return kExitOk;
 }

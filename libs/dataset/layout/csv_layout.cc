@@ -197,22 +197,10 @@ Recognition CsvLayout::Recognise(const fs::path& folder) {
 }
 
 absl::StatusOr<ScanList> CsvLayout::Scan(const fs::path& folder) {
-  std::error_code error;
-  fs::path list = folder;
-  if (fs::is_directory(folder, error)) {
-    const std::vector<std::string> lists = ListsIn(folder);
-    if (lists.size() != 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(lists.empty() ? "no scans.csv, scans.tsv or scans.jsonl in "
-                                     : absl::StrCat("more than one list (", absl::StrJoin(lists, ", "), ") in "),
-                       folder.string(), ": name the list itself"));
-    }
-    list = folder / lists[0];
-  } else if (!fs::exists(folder, error)) {
-    return absl::NotFoundError(absl::StrCat("no folder or list ", folder.string(), " on this machine"));
-  } else if (!IsList(folder.filename().string())) {
+  AMAES_ASSIGN_OR_RETURN(const fs::path list, FindList(folder, ListsIn, "scans.csv, scans.tsv or scans.jsonl"));
+  if (!IsList(list.filename().string())) {
     return absl::InvalidArgumentError(
-        absl::StrCat(folder.string(), " is no list of scans: its name ends in neither .csv, .tsv nor .jsonl"));
+        absl::StrCat(list.string(), " is no list of scans: its name ends in neither .csv, .tsv nor .jsonl"));
   }
   return ScanCsv(folder, list, list.parent_path(), "csv");
 }

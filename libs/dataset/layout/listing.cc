@@ -26,6 +26,21 @@ bool IsThere(const fs::path& path) {
 
 }  // namespace
 
+absl::StatusOr<fs::path> FindList(const fs::path& given, std::vector<std::string> (*lists_in)(const fs::path&),
+                                  const std::string& what) {
+  std::error_code error;
+  if (!fs::exists(given, error)) {
+    return absl::NotFoundError(absl::StrCat("no folder or list ", given.string(), " on this machine"));
+  }
+  if (!fs::is_directory(given, error)) return given;
+  const std::vector<std::string> lists = lists_in(given);
+  if (lists.size() == 1) return given / lists[0];
+  return absl::InvalidArgumentError(
+      absl::StrCat(lists.empty() ? absl::StrCat("no ", what, " in ")
+                                 : absl::StrCat("more than one list (", absl::StrJoin(lists, ", "), ") in "),
+                   given.string(), ": name the list itself"));
+}
+
 absl::StatusOr<Listing> Listing::Open(const fs::path& given, const fs::path& list) {
   Listing listing;
   listing.list_ = list;

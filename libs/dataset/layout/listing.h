@@ -12,6 +12,13 @@
 
 namespace amaes {
 
+// The list that is meant by `given`: itself, or the one in it when it is a folder. `lists_in` finds the names of a folder's
+// lists, `what` says in words what it looks for.
+//   - NotFound: nothing there.   - InvalidArgument: a folder with none, or with more than one.
+absl::StatusOr<std::filesystem::path> FindList(const std::filesystem::path& given,
+                                               std::vector<std::string> (*lists_in)(const std::filesystem::path&),
+                                               const std::string& what);
+
 class Listing {
  public:
   // Reads the list. `given` is what the user named: the list itself, or the folder that holds it; of a folder every file

@@ -185,20 +185,7 @@ Recognition NnsslLayout::Recognise(const fs::path& folder) {
 }
 
 absl::StatusOr<ScanList> NnsslLayout::Scan(const fs::path& folder) {
-  std::error_code error;
-  fs::path list = folder;
-  if (fs::is_directory(folder, error)) {
-    const std::vector<std::string> lists = ListsIn(folder);
-    if (lists.size() != 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(lists.empty() ? "no pretrain_data.json in "
-                                     : absl::StrCat("more than one list (", absl::StrJoin(lists, ", "), ") in "),
-                       folder.string(), ": name the list itself"));
-    }
-    list = folder / lists[0];
-  } else if (!fs::exists(folder, error)) {
-    return absl::NotFoundError(absl::StrCat("no folder or list ", folder.string(), " on this machine"));
-  }
+  AMAES_ASSIGN_OR_RETURN(const fs::path list, FindList(folder, ListsIn, "pretrain_data.json"));
   AMAES_ASSIGN_OR_RETURN(Listing listing, Listing::Open(folder, list));
   absl::StatusOr<json> data = ParseJsonText(listing.text());
   const absl::Status status = data.ok() ? Reader(listing, environment_).Read(*data) : data.status();
