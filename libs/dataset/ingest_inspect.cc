@@ -28,7 +28,10 @@ class Inspection {
     const auto count = static_cast<std::int64_t>(requests_.size());
     threads = static_cast<int>(std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(1, count)));
     if (on_progress && !on_progress(0, count)) return absl::CancelledError("ingest stopped");
-    running_ = threads;
+    {
+      MutexLock lock(mutex_);
+      running_ = threads;
+    }
     std::vector<std::thread> pool;
     for (int i = 0; i < threads; ++i) pool.emplace_back([this] { Work(); });
     {
