@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "libs/base/format.h"
 #include "libs/dataset/report.h"
 
 namespace amaes {
@@ -48,14 +49,6 @@ std::string Escape(absl::string_view text) {
   return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
 }
 
-std::string Bytes(std::int64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
-  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-}
-
 // With thin spaces between thousands.
 std::string Count(std::int64_t count) {
   std::string digits = absl::StrCat(count), out;
@@ -79,8 +72,8 @@ std::string Facts(const DatasetReport& report) {
   return absl::StrCat("<div class=\"facts\">", Fact("volumes", Count(report.volumes)),
                       Fact("subjects", Count(report.subjects)), Fact("sessions", Count(report.sessions)),
                       Fact("million voxels", Count((report.voxels + 500'000) / 1'000'000)),
-                      Fact("stored", Bytes(report.stored_bytes)),
-                      report.companion_bytes > 0 ? Fact("companions", Bytes(report.companion_bytes)) : "",
+                      Fact("stored", FormatBytes(report.stored_bytes)),
+                      report.companion_bytes > 0 ? Fact("companions", FormatBytes(report.companion_bytes)) : "",
                       Fact("files looked at", Count(ingest.files)),
                       Fact("duplicates", Count(static_cast<std::int64_t>(ingest.duplicates.size()))),
                       Fact("quarantined", Count(static_cast<std::int64_t>(ingest.quarantined.size()))),
@@ -97,7 +90,7 @@ std::string Tables(const DatasetReport& report) {
         "</th><th class=\"n\">volumes</th><th class=\"n\">subjects</th><th class=\"n\">stored</th></tr></thead>");
     for (const ReportRow& row : table.rows) {
       absl::StrAppend(&out, "<tr><td>", Escape(row.label), "</td><td class=\"n\">", Count(row.volumes),
-                      "</td><td class=\"n\">", Count(row.subjects), "</td><td class=\"n\">", Bytes(row.bytes),
+                      "</td><td class=\"n\">", Count(row.subjects), "</td><td class=\"n\">", FormatBytes(row.bytes),
                       "</td></tr>");
     }
     absl::StrAppend(&out, "</table></div>");

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/format.h"
 #include "libs/dataset/json_fields.h"
 #include "libs/dataset/report.h"
 
@@ -13,14 +14,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kBarWidth = 32;
-
-std::string Bytes(std::int64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
-  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-}
 
 // Characters, not bytes: of UTF-8 every byte but the continuations.
 std::size_t Width(const std::string& text) {
@@ -38,7 +31,7 @@ void Append(const ReportTable& table, std::string& out) {
   absl::StrAppendFormat(&out, "\n%s  %9s  %9s  %10s\n", Padded(table.title, width), "volumes", "subjects", "bytes");
   for (const ReportRow& row : table.rows) {
     absl::StrAppendFormat(&out, "%s  %9d  %9d  %10s\n", Padded(row.label, width), row.volumes, row.subjects,
-                          Bytes(row.bytes));
+                          FormatBytes(row.bytes));
   }
 }
 
@@ -130,8 +123,8 @@ std::string ReportText(const DatasetReport& report, std::int64_t limit) {
                                     report.digest.substr(0, 12), report.contract);
   absl::StrAppendFormat(&out, "%d volumes of %d subjects in %d sessions, %.1f million voxels, %s stored",
                         report.volumes, report.subjects, report.sessions, static_cast<double>(report.voxels) / 1e6,
-                        Bytes(report.stored_bytes));
-  if (report.companion_bytes > 0) absl::StrAppend(&out, " and ", Bytes(report.companion_bytes), " of companions");
+                        FormatBytes(report.stored_bytes));
+  if (report.companion_bytes > 0) absl::StrAppend(&out, " and ", FormatBytes(report.companion_bytes), " of companions");
   absl::StrAppendFormat(&out, "\n%d files = %d volumes + %d duplicates + %d quarantined + %d skipped by rule\n",
                         ingest.files, ingest.volumes, ingest.duplicates.size(), ingest.quarantined.size(),
                         ingest.skipped.size());

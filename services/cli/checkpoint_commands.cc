@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "proto/amaes/v1/checkpoints.grpc.pb.h"
 #include "services/cli/context.h"
@@ -48,7 +49,8 @@ absl::StatusOr<int> List(Context& context, const std::string& job, bool all, int
                     FormatBytes(c.size_bytes()), c.dataset_version(), c.parent().empty() ? "-" : c.parent(),
                     FormatTime(c.create_time())});
   }
-  std::cout << FormatTable({"JOB", "CHECKPOINT", "STEP", "STATE", "LOSS MASKED", "SIZE", "DATASET", "PARENT", "CREATED"}, rows);
+  std::cout << FormatTable(
+      {"JOB", "CHECKPOINT", "STEP", "STATE", "LOSS MASKED", "SIZE", "DATASET", "PARENT", "CREATED"}, rows);
   return kExitOk;
 }
 
@@ -69,7 +71,8 @@ absl::StatusOr<int> Show(Context& context, const std::string& job, const std::st
                             {"created", FormatTime(c.create_time())},
                             {"folder", c.folder()}});
   std::vector<std::vector<std::string>> rows;
-  for (const v1::CheckpointFile& file : c.files()) rows.push_back({file.name(), FormatBytes(file.size()), file.sha256()});
+  for (const v1::CheckpointFile& file : c.files())
+    rows.push_back({file.name(), FormatBytes(file.size()), file.sha256()});
   std::cout << "\n" << FormatTable({"FILE", "SIZE", "SHA-256"}, rows);
   return kExitOk;
 }
@@ -99,7 +102,8 @@ absl::StatusOr<int> Pull(Context& context, const PullFlags& flags) {
     return kExitOk;
   }
   for (const v1::CheckpointFile& file : FilesToPull(checkpoint, flags.all)) {
-    std::cout << (options.to / file.name()).string() << "  " << FormatBytes(file.size()) << "  sha256 " << file.sha256() << "\n";
+    std::cout << (options.to / file.name()).string() << "  " << FormatBytes(file.size()) << "  sha256 " << file.sha256()
+              << "\n";
   }
   return kExitOk;
 }
@@ -120,7 +124,8 @@ void AddCheckpointCommands(CLI::App& app, Context& context) {
     context.OnRun(command, [&context, job, all, limit] { return List(context, *job, *all, *limit); });
   }
   {
-    CLI::App* command = AddCommand(*checkpoints, "show", "Shows a checkpoint and its files", "amaes ckpt show my-first-run");
+    CLI::App* command =
+        AddCommand(*checkpoints, "show", "Shows a checkpoint and its files", "amaes ckpt show my-first-run");
     auto job = std::make_shared<std::string>();
     auto name = std::make_shared<std::string>();
     command->add_option("job", *job, "Id or name of the job")->required();
@@ -128,8 +133,9 @@ void AddCheckpointCommands(CLI::App& app, Context& context) {
     context.OnRun(command, [&context, job, name] { return Show(context, *job, *name); });
   }
   {
-    CLI::App* command = AddCommand(*checkpoints, "pull", "Downloads a checkpoint; every block is verified",
-                                   "amaes ckpt pull my-first-run --to ./weights\n  amaes ckpt pull my-first-run 00000500-001 --all --resume");
+    CLI::App* command = AddCommand(
+        *checkpoints, "pull", "Downloads a checkpoint; every block is verified",
+        "amaes ckpt pull my-first-run --to ./weights\n  amaes ckpt pull my-first-run 00000500-001 --all --resume");
     auto flags = std::make_shared<PullFlags>();
     command->add_option("job", flags->job, "Id or name of the job")->required();
     command->add_option("checkpoint", flags->name, "STEP-ATTEMPT; default: the newest");

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/ingest_plan.h"
 #include "libs/volume/spacing.h"

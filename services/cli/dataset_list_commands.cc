@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "services/cli/dataset_view.h"
 #include "services/cli/exit_codes.h"

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
 #include "proto/amaes/v1/logs.grpc.pb.h"
@@ -70,7 +71,8 @@ absl::StatusOr<int> Show(Context& context, const std::string& id) {
       {"folder", job.folder()}};
   if (job.estimate().parameters() > 0) {
     pairs.emplace_back("parameters", FormatCount(job.estimate().parameters()));
-    pairs.emplace_back("memory", absl::StrCat("about ", FormatBytes(job.estimate().memory_per_worker_bytes()), " per worker"));
+    pairs.emplace_back("memory",
+                       absl::StrCat("about ", FormatBytes(job.estimate().memory_per_worker_bytes()), " per worker"));
     pairs.emplace_back("checkpoint", absl::StrCat("about ", FormatBytes(job.estimate().checkpoint_bytes())));
   }
   std::cout << FormatPairs(pairs);
@@ -99,7 +101,8 @@ absl::StatusOr<int> Shards(Context& context, const std::string& id) {
                                  " training volumes, ", plan.pass_length(), " visits)")}});
   std::vector<std::vector<std::string>> rows;
   for (const auto& shard : plan.shards()) {
-    rows.push_back({absl::StrCat(shard.rank()), shard.node().empty() ? "-" : absl::StrCat(shard.node(), "/", shard.slot()),
+    rows.push_back({absl::StrCat(shard.rank()),
+                    shard.node().empty() ? "-" : absl::StrCat(shard.node(), "/", shard.slot()),
                     absl::StrCat(shard.first_lane(), " to ", shard.last_lane() - 1), FormatCount(shard.volumes()),
                     FormatBytes(shard.bytes())});
   }
@@ -165,7 +168,8 @@ absl::StatusOr<int> Events(Context& context, const std::string& id) {
   request.set_page_size(1000);
   v1::ListJobEventsResponse all;
   do {
-    AMAES_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse page, Call(*stub, &v1::JobService::Stub::ListJobEvents, request));
+    AMAES_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse page,
+                           Call(*stub, &v1::JobService::Stub::ListJobEvents, request));
     all.MergeFrom(page);
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
@@ -175,7 +179,8 @@ absl::StatusOr<int> Events(Context& context, const std::string& id) {
     return kExitOk;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const v1::JobEvent& event : all.events()) rows.push_back({FormatTime(event.time()), event.kind(), event.message()});
+  for (const v1::JobEvent& event : all.events())
+    rows.push_back({FormatTime(event.time()), event.kind(), event.message()});
   std::cout << FormatTable({"TIME", "EVENT", "MESSAGE"}, rows);
   return kExitOk;
 }
@@ -207,7 +212,8 @@ void AddJobCommands(CLI::App& app, Context& context) {
   CLI::App* jobs = AddCommand(app, "job", "Jobs: list, watch, logs, cancel", "amaes job ls --filter state=RUNNING");
   jobs->require_subcommand(1);
   {
-    CLI::App* command = AddCommand(*jobs, "ls", "Lists jobs, newest first", "amaes job ls --filter state=RUNNING,kind=pretrain");
+    CLI::App* command =
+        AddCommand(*jobs, "ls", "Lists jobs, newest first", "amaes job ls --filter state=RUNNING,kind=pretrain");
     auto filter = std::make_shared<std::string>();
     auto limit = std::make_shared<int>(50);
     command->add_option("--filter", *filter, "key=value[,key=value]: state, kind, name");
@@ -221,7 +227,8 @@ void AddJobCommands(CLI::App& app, Context& context) {
            "Proves from the ledgers what a training job read; 0: proved, 7: something is wrong", Audit);
   AddOnJob(*jobs, context, "events", "Shows what happened to a job", Events);
   {
-    CLI::App* command = AddCommand(*jobs, "logs", "Prints the logs of a job's workers", "amaes job logs -f --rank 0 my-first-run");
+    CLI::App* command =
+        AddCommand(*jobs, "logs", "Prints the logs of a job's workers", "amaes job logs -f --rank 0 my-first-run");
     auto flags = std::make_shared<LogFlags>();
     command->add_option("job", flags->job, "Id or name of the job")->required();
     command->add_flag("-f,--follow", flags->follow, "Goes on until the job is over");

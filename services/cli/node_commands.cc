@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
 #include "proto/amaes/v1/nodes.grpc.pb.h"
@@ -24,8 +25,8 @@ absl::StatusOr<int> ListNodes(Context& context) {
   std::vector<std::vector<std::string>> rows;
   for (const v1::Node& node : response.nodes()) {
     for (const v1::Slot& slot : node.slots()) {
-      rows.push_back({node.name(), node.state(), absl::StrCat(slot.index()), slot.model().empty() ? slot.device() : slot.model(),
-                      FormatBytes(slot.memory_bytes()),
+      rows.push_back({node.name(), node.state(), absl::StrCat(slot.index()),
+                      slot.model().empty() ? slot.device() : slot.model(), FormatBytes(slot.memory_bytes()),
                       slot.job().empty() ? "free" : absl::StrCat(slot.job(), " rank ", slot.rank()),
                       FormatTime(node.heartbeat_time())});
     }
@@ -56,7 +57,9 @@ void AddOtherCommands(CLI::App& app, Context& context) {
   CLI::App* completion = AddCommand(app, "completion", "Prints a completion script for your shell",
                                     "amaes completion bash > /etc/bash_completion.d/amaes");
   auto shell = std::make_shared<std::string>();
-  completion->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   context.OnRun(completion, [&app, shell]() -> absl::StatusOr<int> {
     std::cout << CompletionScript(app, *shell);
     return kExitOk;

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
+#include "libs/base/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/selection.h"
 #include "libs/rpc/convert.h"
@@ -28,7 +29,8 @@ struct SubmitFlags {
 // File or preset, then the flags, then --set: later wins.
 absl::StatusOr<ParsedSpec> ReadSpec(const SubmitFlags& flags) {
   if (flags.file.empty() == flags.preset.empty()) {
-    return absl::InvalidArgumentError("give either -f FILE or --preset NAME (presets: pretrain, reference-b, reference-xl, demo)");
+    return absl::InvalidArgumentError(
+        "give either -f FILE or --preset NAME (presets: pretrain, reference-b, reference-xl, demo)");
   }
   std::string text;
   if (!flags.file.empty()) {
@@ -66,9 +68,10 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
     std::cout << "# the complete spec; nothing was submitted\n" << SpecToYaml(ToJobSpec(job.spec()).spec);
     if (!job.message().empty()) std::cout << "# " << job.message() << "\n";
     const v1::SpecEstimate& e = job.estimate();
-    std::cout << "# about " << FormatCount(e.parameters()) << " parameters, " << FormatBytes(e.memory_per_worker_bytes())
-              << " of memory per worker, " << FormatBytes(e.checkpoint_bytes()) << " per checkpoint, "
-              << FormatBytes(e.disk_bytes()) << " on disk\n";
+    std::cout << "# about " << FormatCount(e.parameters()) << " parameters, "
+              << FormatBytes(e.memory_per_worker_bytes()) << " of memory per worker, "
+              << FormatBytes(e.checkpoint_bytes()) << " per checkpoint, " << FormatBytes(e.disk_bytes())
+              << " on disk\n";
     return kExitOk;
   }
   if (!flags.wait) {
@@ -88,8 +91,8 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
 
 }  // namespace
 
-absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSpec& parsed, const std::string& request_id,
-                                                bool validate_only) {
+absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSpec& parsed,
+                                                const std::string& request_id, bool validate_only) {
   std::vector<SpecProblem> problems = parsed.problems;
   if (!problems.empty()) {
     // What the coordinator would find too, so that all is said at once.
@@ -98,7 +101,8 @@ absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSp
     for (const SelectionProblem& problem : CheckSelection(dataset.filter, dataset.repeats)) {
       problems.push_back({absl::StrCat("dataset.", problem.field), problem.message});
     }
-    return WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", "the spec has problems"), problems);
+    return WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", "the spec has problems"),
+                        problems);
   }
   const auto stub = context.Stub<v1::JobService>();
   v1::CreateJobRequest request;
@@ -109,9 +113,10 @@ absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSp
 }
 
 void AddSubmitCommand(CLI::App& app, Context& context) {
-  CLI::App* command = AddCommand(app, "submit", "Submits a job; prints its id",
-                                 "amaes submit --preset pretrain --dataset my-scans --workers 2 --set schedule.steps=5000\n"
-                                 "  amaes submit -f job.yaml --wait");
+  CLI::App* command =
+      AddCommand(app, "submit", "Submits a job; prints its id",
+                 "amaes submit --preset pretrain --dataset my-scans --workers 2 --set schedule.steps=5000\n"
+                 "  amaes submit -f job.yaml --wait");
   auto flags = std::make_shared<SubmitFlags>();
   command->add_option("-f,--file", flags->file, "Spec as YAML or JSON")->check(CLI::ExistingFile);
   command->add_option("--preset", flags->preset, "Start from a named spec: pretrain, reference-b, reference-xl, demo");

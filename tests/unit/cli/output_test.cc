@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libs/base/format.h"
 #include "services/cli/exit_codes.h"
 
 namespace amaes {
