@@ -15,7 +15,7 @@ one() {
   rm -f "$log"
   # CMakeLists.txt names the targets in the order of the table in targets.cc; the program says which one it is.
   [[ $("$program" --seeds "$build/seeds/$name") == "$name: "* ]] || { echo "fuzz: $program is not the target $name" >&2; return 1; }
-  "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+  "$program" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$build/findings/$name-" "$build/corpus/$name" "$build/seeds/$name" >"$log" 2>&1 || status=$?
   printf '%-14s %10s executions %7s/s  %s inputs  %s\n' "$name" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(sed -n 's/^stat::average_exec_per_sec: *//p' "$log")" \
