@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "libs/base/format.h"
 #include "libs/dataset/report.h"
 
@@ -45,10 +44,6 @@ figcaption{font-size:12px;line-height:1.35;margin-top:5px;overflow-wrap:anywhere
 details summary{cursor:pointer;font-weight:600;margin:2px 0}details{margin:6px 0}
 )css";
 
-std::string Escape(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
-}
-
 // With thin spaces between thousands.
 std::string Count(std::int64_t count) {
   std::string digits = absl::StrCat(count), out;
@@ -86,10 +81,10 @@ std::string Tables(const DatasetReport& report) {
   std::string out = "<div class=\"grid\">";
   for (const ReportTable& table : report.tables) {
     absl::StrAppend(
-        &out, "<div><table><thead><tr><th>", Escape(table.title),
+        &out, "<div><table><thead><tr><th>", html::Escape(table.title),
         "</th><th class=\"n\">volumes</th><th class=\"n\">subjects</th><th class=\"n\">stored</th></tr></thead>");
     for (const ReportRow& row : table.rows) {
-      absl::StrAppend(&out, "<tr><td>", Escape(row.label), "</td><td class=\"n\">", Count(row.volumes),
+      absl::StrAppend(&out, "<tr><td>", html::Escape(row.label), "</td><td class=\"n\">", Count(row.volumes),
                       "</td><td class=\"n\">", Count(row.subjects), "</td><td class=\"n\">", FormatBytes(row.bytes),
                       "</td></tr>");
     }
@@ -103,15 +98,16 @@ std::string Histograms(const DatasetReport& report) {
   for (const ReportHistogram& histogram : report.histograms) {
     std::int64_t most = 1;
     for (const ReportBar& bar : histogram.bars) most = std::max(most, bar.volumes);
-    absl::StrAppend(
-        &out, "<div><h3>", Escape(histogram.title),
-        histogram.unit.empty() ? "" : absl::StrCat(" <span class=\"soft\">in ", Escape(histogram.unit), "</span>"),
-        histogram.unknown > 0
-            ? absl::StrCat(" <span class=\"soft\">· not known of ", Count(histogram.unknown), "</span>")
-            : "",
-        "</h3><div class=\"h\">");
+    absl::StrAppend(&out, "<div><h3>", html::Escape(histogram.title),
+                    histogram.unit.empty()
+                        ? ""
+                        : absl::StrCat(" <span class=\"soft\">in ", html::Escape(histogram.unit), "</span>"),
+                    histogram.unknown > 0
+                        ? absl::StrCat(" <span class=\"soft\">· not known of ", Count(histogram.unknown), "</span>")
+                        : "",
+                    "</h3><div class=\"h\">");
     for (const ReportBar& bar : histogram.bars) {
-      absl::StrAppend(&out, "<span title=\"", Escape(bar.label), "\">", Escape(bar.label), "</span>",
+      absl::StrAppend(&out, "<span title=\"", html::Escape(bar.label), "\">", html::Escape(bar.label), "</span>",
                       absl::StrFormat("<span><i style=\"width:%.1f%%\"></i></span>",
                                       100.0 * static_cast<double>(bar.volumes) / static_cast<double>(most)),
                       "<span>", Count(bar.volumes), "</span>");
@@ -137,7 +133,8 @@ std::string Sheet(const std::vector<SheetRow>& rows, std::int64_t volumes) {
   for (const SheetRow& row : rows) {
     if (!open || row.modality != modality) {
       absl::StrAppend(&out, open ? "</div>" : "", "<h3 style=\"margin-top:16px\">",
-                      Escape(row.modality.empty() ? "(no modality)" : row.modality), "</h3><div class=\"sheet\">");
+                      html::Escape(row.modality.empty() ? "(no modality)" : row.modality),
+                      "</h3><div class=\"sheet\">");
       modality = row.modality;
       open = true;
     }
@@ -145,13 +142,14 @@ std::string Sheet(const std::vector<SheetRow>& rows, std::int64_t volumes) {
     if (row.problem.empty()) {
       absl::StrAppend(&out, Image(row.axial, "axial"), Image(row.coronal, "coronal"), Image(row.sagittal, "sagittal"));
     } else {
-      absl::StrAppend(&out, "<span class=\"bad\">", Escape(row.problem), "</span>");
+      absl::StrAppend(&out, "<span class=\"bad\">", html::Escape(row.problem), "</span>");
     }
-    absl::StrAppend(&out, "</div><figcaption><b>", Escape(row.subject), "</b>",
-                    row.session.empty() ? "" : absl::StrCat(" · ", Escape(row.session)), " · ",
+    absl::StrAppend(&out, "</div><figcaption><b>", html::Escape(row.subject), "</b>",
+                    row.session.empty() ? "" : absl::StrCat(" · ", html::Escape(row.session)), " · ",
                     absl::StrJoin(row.shape, "×"));
-    for (const std::string& flag : row.flags) absl::StrAppend(&out, " <span class=\"tag\">", Escape(flag), "</span>");
-    absl::StrAppend(&out, "<br><span class=\"soft\">", Escape(row.source), "</span></figcaption></figure>");
+    for (const std::string& flag : row.flags)
+      absl::StrAppend(&out, " <span class=\"tag\">", html::Escape(flag), "</span>");
+    absl::StrAppend(&out, "<br><span class=\"soft\">", html::Escape(row.source), "</span></figcaption></figure>");
   }
   return absl::StrCat(out, open ? "</div>" : "");
 }
@@ -159,7 +157,7 @@ std::string Sheet(const std::vector<SheetRow>& rows, std::int64_t volumes) {
 std::string Items(const std::vector<IngestReport::Item>& items, absl::string_view first, absl::string_view second) {
   std::string out = absl::StrCat("<table><thead><tr><th>", first, "</th><th>", second, "</th></tr></thead>");
   for (const IngestReport::Item& item : items) {
-    absl::StrAppend(&out, "<tr><td>", Escape(item.source), "</td><td>", Escape(item.reason), "</td></tr>");
+    absl::StrAppend(&out, "<tr><td>", html::Escape(item.source), "</td><td>", html::Escape(item.reason), "</td></tr>");
   }
   return absl::StrCat(out, "</table>");
 }
@@ -173,7 +171,7 @@ std::string Grouped(const std::vector<IngestReport::Item>& items) {
   std::sort(order.begin(), order.end());
   std::string out = "<table><thead><tr><th class=\"n\">files</th><th>reason</th></tr></thead>";
   for (const auto& [count, reason] : order) {
-    absl::StrAppend(&out, "<tr><td class=\"n\" style=\"width:70px\">", Count(-count), "</td><td>", Escape(reason),
+    absl::StrAppend(&out, "<tr><td class=\"n\" style=\"width:70px\">", Count(-count), "</td><td>", html::Escape(reason),
                     "</td></tr>");
   }
   return absl::StrCat(out, "</table><details><summary>every file</summary>", Items(items, "file", "reason"),
@@ -183,8 +181,9 @@ std::string Grouped(const std::vector<IngestReport::Item>& items) {
 std::string Exclusions(const std::vector<Exclusion>& exclusions) {
   std::string out = "<table><thead><tr><th>when</th><th>what</th><th>hash</th><th>reason</th></tr></thead>";
   for (const Exclusion& e : exclusions) {
-    absl::StrAppend(&out, "<tr><td>", Escape(e.time), "</td><td>", Escape(e.kind), "</td><td class=\"mono\">",
-                    Escape(e.value.substr(0, 16)), "</td><td>", Escape(e.reason), "</td></tr>");
+    absl::StrAppend(&out, "<tr><td>", html::Escape(e.time), "</td><td>", html::Escape(e.kind),
+                    "</td><td class=\"mono\">", html::Escape(e.value.substr(0, 16)), "</td><td>",
+                    html::Escape(e.reason), "</td></tr>");
   }
   return absl::StrCat(out, "</table>");
 }
@@ -219,7 +218,7 @@ std::string Leakage(const LeakageReport& leakage) {
 
 std::string ListOf(const std::vector<std::string>& lines) {
   std::string out = "<ul>";
-  for (const std::string& line : lines) absl::StrAppend(&out, "<li>", Escape(line), "</li>");
+  for (const std::string& line : lines) absl::StrAppend(&out, "<li>", html::Escape(line), "</li>");
   return absl::StrCat(out, "</ul>");
 }
 
@@ -233,13 +232,13 @@ std::string ReportHtml(const DatasetReport& report, const std::vector<SheetRow>&
   const IngestReport& ingest = report.ingest;
   const std::string title = absl::StrCat(report.name, "@", report.version);
   std::string body;
-  if (!back.empty()) absl::StrAppend(&body, "<a class=\"soft\" href=\"", Escape(back), "\">‹ all datasets</a>");
-  absl::StrAppend(&body, "<h1>", Escape(title), "</h1><div class=\"mono\">digest ", Escape(report.digest),
-                  "<br>contract ", Escape(report.contract), "</div>");
+  if (!back.empty()) absl::StrAppend(&body, "<a class=\"soft\" href=\"", html::Escape(back), "\">‹ all datasets</a>");
+  absl::StrAppend(&body, "<h1>", html::Escape(title), "</h1><div class=\"mono\">digest ", html::Escape(report.digest),
+                  "<br>contract ", html::Escape(report.contract), "</div>");
   absl::StrAppend(&body, Section("What is in it", Facts(report)));
   if (report.leakage) {
-    absl::StrAppend(&body,
-                    Section(absl::StrCat("Shared with ", Escape(report.leakage->other)), Leakage(*report.leakage)));
+    absl::StrAppend(
+        &body, Section(absl::StrCat("Shared with ", html::Escape(report.leakage->other)), Leakage(*report.leakage)));
   }
   if (!ingest.findings.empty()) absl::StrAppend(&body, Section("Differences from the source", ListOf(ingest.findings)));
   absl::StrAppend(&body, Section("Counts", Tables(report)));
@@ -258,8 +257,9 @@ std::string ReportHtml(const DatasetReport& report, const std::vector<SheetRow>&
                     Section(Counted("Excluded for good", report.exclusions.size()), Exclusions(report.exclusions)));
   }
   return absl::StrCat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
-                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>", Escape(title),
-                      "</title><style>", kStyle, "</style></head><body><main>", body, "</main></body></html>\n");
+                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>",
+                      html::Escape(title), "</title><style>", kStyle, "</style></head><body><main>", body,
+                      "</main></body></html>\n");
 }
 
 }  // namespace amaes

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 
 namespace amaes::html {
 namespace {
@@ -41,10 +40,6 @@ img{max-width:100%;border-radius:6px}
 )css";
 
 }  // namespace
-
-std::string Escape(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
-}
 
 std::string Page(absl::string_view title, int refresh_seconds, absl::string_view body) {
   const std::string refresh =

@@ -1,4 +1,5 @@
-// Pieces of pages. Everything that comes from users or workers goes through Escape. Pure.
+// Pieces of pages. Everything that comes from users or workers goes through Escape
+// (libs/base/format.h). Pure.
 #pragma once
 
 #include <string>
@@ -6,10 +7,10 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libs/base/format.h"
 
 namespace amaes::html {
 
-std::string Escape(absl::string_view text);
 // A whole page. `body` is HTML; `refresh_seconds` 0: it does not load itself again.
 std::string Page(absl::string_view title, int refresh_seconds, absl::string_view body);
 // Cells are HTML.

@@ -15,6 +15,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/dataset/layout/facts.h"
 #include "libs/dataset/layout/listing.h"
+#include "libs/dataset/layout/npy_layout.h"
 #include "libs/dataset/layout/scan_name.h"
 #include "libs/dataset/layout/table.h"
 
@@ -150,8 +151,7 @@ class Reader {
     if (columns_.session < 0) file.session = guess.session;
     if (file.modality.empty()) file.modality = guess.modality;
     facts_.Put(row, file.info);
-    const std::string name = file.path.filename().string();
-    file.preprocessed = absl::EndsWithIgnoreCase(name, ".npy") || absl::EndsWithIgnoreCase(name, ".b2nd");
+    file.preprocessed = IsPreparedArray(file.path.filename().string());
   }
 
   void NoteUnusedColumns() {

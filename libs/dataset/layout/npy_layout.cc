@@ -17,10 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool IsArray(absl::string_view name) {
-  return absl::EndsWithIgnoreCase(name, ".npy") || absl::EndsWithIgnoreCase(name, ".b2nd");
-}
-
 bool IsKey(absl::string_view part, absl::string_view key) { return absl::EqualsIgnoreCase(part, key); }
 
 // "sub_1_ses_2_rest" or "sub-1_ses-2_rest".
@@ -59,6 +55,10 @@ bool ReadBrainsName(const std::string& stem, ScanFile& file) {
 
 }  // namespace
 
+bool IsPreparedArray(absl::string_view name) {
+  return absl::EndsWithIgnoreCase(name, ".npy") || absl::EndsWithIgnoreCase(name, ".b2nd");
+}
+
 void ReadPreprocessedName(const std::vector<std::string>& folders, const std::string& stem, ScanFile& file) {
   const ScanName guess = ParseScanName(folders, stem);
   if (!ReadBrainsName(stem, file) && !ReadFomoName(stem, file)) {
@@ -73,7 +73,7 @@ Recognition NpyLayout::Recognise(const fs::path& folder) {
   std::string array, scan;
   bool has_properties = false;
   for (const std::string& name : top.files) {
-    if (array.empty() && IsArray(name)) array = name;
+    if (array.empty() && IsPreparedArray(name)) array = name;
     if (!SplitScanName(name).ending.empty()) scan = name;
     has_properties = has_properties || absl::EndsWith(name, ".pkl");
   }
@@ -90,7 +90,7 @@ absl::StatusOr<ScanList> NpyLayout::Scan(const fs::path& folder) {
     const std::string stem = name.stem().string();
     const std::vector<std::string> folders = FolderParts(path);
     std::string rule;
-    if (IsArray(path)) {
+    if (IsPreparedArray(path)) {
       rule = absl::EndsWithIgnoreCase(stem, "_seg") ? "label by its name: _seg" : LabelRule(folders, stem);
     } else if (name.extension() == ".pkl") {
       const std::string base = path.substr(0, path.size() - 4);
