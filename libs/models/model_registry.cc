@@ -12,39 +12,30 @@ namespace amaes {
 namespace {
 
 struct Entry {
-  const char* name;
-  std::int64_t filters;  // 0 = has to be given
-  std::unique_ptr<Network> (*make)(std::int64_t filters, std::uint64_t seed);
+  const char* name;  // as in network_facts.cc, which knows its width
+  std::unique_ptr<Network> (*make)(const NetworkOptions& options);
 };
 
-std::unique_ptr<Network> UNetOf(std::int64_t filters, std::uint64_t seed) {
-  return MakeUNet({.filters = filters, .seed = seed});
-}
-
-constexpr std::array kNetworks = {
-    Entry{"unet_b", 32, UNetOf},
-    Entry{"unet_xl", 64, UNetOf},
-    Entry{"unet", 0, UNetOf},
+constexpr std::array kMakers = {
+    Entry{"unet_b", MakeUNet},
+    Entry{"unet_xl", MakeUNet},
+    Entry{"unet", MakeUNet},
 };
 
 }  // namespace
 
-std::vector<std::string> NetworkNames() {
-  std::vector<std::string> names;
-  for (const Entry& entry : kNetworks) names.push_back(entry.name);
-  return names;
-}
-
 absl::StatusOr<std::unique_ptr<Network>> MakeNetwork(const NetworkOptions& options) {
-  for (const Entry& entry : kNetworks) {
+  for (const Entry& entry : kMakers) {
     if (options.name != entry.name) continue;
-    const std::int64_t filters = options.filters == 0 ? entry.filters : options.filters;
-    if (filters <= 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("network.filters is ", options.filters, "; network ", options.name, " needs a positive number"));
+    NetworkOptions resolved = options;
+    if (options.filters == 0) resolved.filters = FiltersOf(options);
+    if (resolved.filters <= 0 || options.in_channels <= 0 || options.out_channels <= 0) {
+      return absl::InvalidArgumentError(absl::StrCat("network.filters is ", options.filters, ", in ",
+                                                     options.in_channels, ", out ", options.out_channels,
+                                                     " channels; network ", options.name, " needs positive numbers"));
     }
     std::unique_ptr<Network> network;
-    AMAES_RETURN_IF_ERROR(CatchTorch("network", [&] { network = entry.make(filters, options.seed); }));
+    AMAES_RETURN_IF_ERROR(CatchTorch("network", [&] { network = entry.make(resolved); }));
     return network;
   }
   return absl::InvalidArgumentError(

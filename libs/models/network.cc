@@ -12,6 +12,10 @@ void Network::To(c10::Device device, c10::ScalarType type) {
     parameter.tensor.mutable_grad().reset();
     parameter.tensor.set_data(parameter.tensor.detach().to(device, type).contiguous(format));
   }
+  for (NamedTensor& buffer : buffers_) {
+    buffer.tensor.set_data(
+        buffer.tensor.to(device, buffer.tensor.is_floating_point() ? type : buffer.tensor.scalar_type()));
+  }
 }
 
 std::int64_t ParameterCount(const Network& network) {

@@ -1,6 +1,7 @@
 #include "libs/spec/fields.h"
 
 #include "absl/strings/str_cat.h"
+#include "libs/spec/network_facts.h"
 
 namespace amaes {
 namespace {
@@ -42,7 +43,7 @@ void AddData(std::vector<Field>& out) {
        "visits of a volume per pass, e.g. \"collection=OASIS3:2\"; empty = one each", {"repeats", "weights"}},
       {"dataset.selection", kPretrain, AMAES_AT(pretrain.dataset.selection), "", kNone, {},
        "SHA-256 of the resolved list; filled at submit", {}},
-      {"network.name", kPretrain, AMAES_AT(pretrain.network.name), "", kNone, {"unet_b", "unet_xl", "unet"},
+      {"network.name", kPretrain, AMAES_AT(pretrain.network.name), "", kNone, NetworkNames(),
        "unet_b (32 filters), unet_xl (64) or unet (as many as network.filters says)", {"model", "architecture"}},
       {"network.filters", kPretrain, AMAES_AT(pretrain.network.filters), "channels", {0, 512}, {},
        "channels of the first level; 0 = the network's own", {"starting_filters", "width"}},

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
-#include "libs/spec/resolve.h"
+#include "libs/spec/network_facts.h"
 #include "libs/spec/spec_io.h"
 #include "libs/volume/spacing.h"
 
@@ -41,19 +41,23 @@ void CheckDatasetName(const std::string& field, const std::string& name, Problem
 }
 
 void CheckNetwork(const PretrainSpec& spec, Problems& out) {
-  const std::int64_t own = FiltersOfNetwork(spec.network.name);
+  const NetworkFacts* network = FindNetwork(spec.network.name);
+  if (network == nullptr) return;  // said by the choices
   const std::int64_t filters = spec.network.filters;
-  if (spec.network.name == "unet" && filters == 0) {
-    out.push_back({"network.filters", "is required for network unet: channels of the first level, e.g. 16"});
-  } else if (own > 0 && filters > 0 && filters != own) {
-    out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", spec.network.name, ", which has ",
-                                                   own, "; leave it out, or use network unet")});
+  if (network->filters == 0 && filters == 0) {
+    out.push_back({"network.filters",
+                   absl::StrCat("is required for network ", network->name, ": channels of the first level, e.g. 16")});
+  } else if (network->filters > 0 && filters > 0 && filters != network->filters) {
+    out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", network->name, ", which has ",
+                                                   network->filters, "; leave it out, or use network unet")});
   }
 }
 
 void CheckPatch(const PretrainSpec& spec, Problems& out) {
-  if (spec.patch % 16 != 0) {
-    out.push_back({"patch", absl::StrCat(spec.patch, " is not a multiple of 16: the network halves it four times")});
+  const NetworkFacts* network = FindNetwork(spec.network.name);
+  if (network != nullptr && (spec.patch % network->multiple != 0 || spec.patch < network->smallest)) {
+    out.push_back({"patch", absl::StrCat(spec.patch, " does not fit network ", network->name, ": a multiple of ",
+                                         network->multiple, ", at least ", network->smallest)});
   }
   const std::int64_t token = spec.mask.token;
   if (token < 1 || spec.patch < 1 || spec.patch > 4096) return;  // said by the ranges

@@ -20,15 +20,21 @@ namespace {
 constexpr char kFirst[] = "exp_avg.";
 constexpr char kSecond[] = "exp_avg_sq.";
 
+// Numbers are float32 in a file, indices (buffers of some networks) int64.
+at::ScalarType FileType(const at::Tensor& tensor) { return tensor.is_floating_point() ? at::kFloat : at::kLong; }
+TensorType NameOf(at::ScalarType type) { return type == at::kFloat ? TensorType::kF32 : TensorType::kI64; }
+
 at::Tensor HostCopy(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+  return tensor.detach().to(at::kCPU, FileType(tensor), /*non_blocking=*/false, /*copy=*/true).contiguous();
 }
 
 std::vector<TensorView> Views(const std::vector<NamedTensor>& tensors) {
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     const auto* bytes = static_cast<const char*>(tensor.const_data_ptr());
-    views.push_back({.name = name, .type = TensorType::kF32, .shape = tensor.sizes().vec(),
+    views.push_back({.name = name,
+                     .type = NameOf(tensor.scalar_type()),
+                     .shape = tensor.sizes().vec(),
                      .bytes = absl::string_view(bytes, tensor.nbytes())});
   }
   return views;
@@ -43,7 +49,9 @@ std::vector<std::int64_t> Sizes(const std::vector<NamedTensor>& tensors) {
 // Where every tensor of a checkpoint goes.
 std::map<std::string, at::Tensor> ModelTargets(const Network& network) {
   std::map<std::string, at::Tensor> targets;
-  for (const auto& [name, tensor] : network.parameters()) targets.emplace(name, tensor.detach());
+  for (const auto* tensors : {&network.parameters(), &network.buffers()}) {
+    for (const auto& [name, tensor] : *tensors) targets.emplace(name, tensor.detach());
+  }
   return targets;
 }
 
@@ -67,8 +75,8 @@ std::vector<std::string> Mismatches(const std::vector<SafetensorsFile>& files,
       } else if (target->second.sizes() != at::IntArrayRef(view.shape)) {
         problems.push_back(absl::StrCat(view.name, " is [", absl::StrJoin(view.shape, ", "), "], not [",
                                         absl::StrJoin(target->second.sizes(), ", "), "]"));
-      } else if (view.type != TensorType::kF32) {
-        problems.push_back(absl::StrCat(view.name, " is not float32"));
+      } else if (const TensorType type = NameOf(FileType(target->second)); view.type != type) {
+        problems.push_back(absl::StrCat(view.name, " is ", TensorTypeName(view.type), ", not ", TensorTypeName(type)));
       } else if (++seen[view.name] > 1) {
         problems.push_back(absl::StrCat(view.name, " is there twice"));
       }
@@ -85,8 +93,9 @@ absl::Status CheckFits(const std::vector<SafetensorsFile>& files, const std::map
   if (problems.empty()) return absl::OkStatus();
   const std::size_t count = problems.size();
   if (count > 5) problems.resize(5);
-  return absl::FailedPreconditionError(absl::StrCat("the checkpoint does not fit the network: ", count,
-                                                    count == 1 ? " tensor: " : " tensors: ", absl::StrJoin(problems, "; ")));
+  return absl::FailedPreconditionError(
+      absl::StrCat("the checkpoint does not fit the network: ", count,
+                   count == 1 ? " tensor: " : " tensors: ", absl::StrJoin(problems, "; ")));
 }
 
 void Copy(const std::vector<SafetensorsFile>& files, std::map<std::string, at::Tensor>& targets) {
@@ -95,7 +104,8 @@ void Copy(const std::vector<SafetensorsFile>& files, std::map<std::string, at::T
     for (const TensorView& view : file.tensors) {
       // from_blob takes no pointer to const; copy_ only reads it.
       void* data = const_cast<char*>(view.bytes.data());
-      targets.at(view.name).copy_(at::from_blob(data, view.shape, at::kFloat));
+      at::Tensor& target = targets.at(view.name);
+      target.copy_(at::from_blob(data, view.shape, FileType(target)));
     }
   }
 }
@@ -125,8 +135,9 @@ absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& o
   CheckpointShare share{.rank = rank, .world_size = world_size, .model = {}, .optimizer = {}};
   const std::vector<int> owners = OptimizerOwners(Sizes(optimizer.first_moments()), world_size);
   AMAES_RETURN_IF_ERROR(CatchTorch("copy for a checkpoint", [&] {
-    for (const auto& [name, tensor] : network.parameters()) {
-      if (rank == 0) share.model.push_back({name, HostCopy(tensor)});
+    for (const auto* tensors : {&network.parameters(), &network.buffers()}) {
+      if (rank != 0) break;
+      for (const auto& [name, tensor] : *tensors) share.model.push_back({name, HostCopy(tensor)});
     }
     for (std::size_t i = 0; i < owners.size(); ++i) {
       if (owners[i] != rank) continue;

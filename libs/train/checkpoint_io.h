@@ -1,4 +1,5 @@
-// Tensors to files of a checkpoint and back. Weights: model.safetensors, float32, bare names. Optimiser state:
+// Tensors to files of a checkpoint and back. Parameters and buffers: model.safetensors, float32 (indices
+// int64), bare names. Optimiser state:
 // optimizer-R-of-W.safetensors, each holding both moments of a share of the tensors; any world size can load any other's.
 #pragma once
 
@@ -21,7 +22,7 @@ std::string OptimizerFile(int rank, int world_size);
 // The rank that writes each tensor's moments: contiguous shares of about equal size. Pure.
 std::vector<int> OptimizerOwners(absl::Span<const std::int64_t> sizes, int world_size);
 
-// What one rank writes, copied to host memory: training may go on. Tensors are float32, contiguous, on the CPU.
+// What one rank writes, copied to host memory: training may go on. Tensors are contiguous, on the CPU.
 struct CheckpointShare {
   int rank = 0, world_size = 1;
   std::vector<NamedTensor> model;      // rank 0 only
@@ -33,10 +34,11 @@ absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& o
 
 // Writes the share's files into an existing folder, flushed, and describes them: the optimiser's, then rank 0's model.
 // Uses no tensor operation: for a thread of its own. Errors as WriteSafetensors and DescribeFile.
-absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::path& folder, const CheckpointShare& share);
+absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::path& folder,
+                                                       const CheckpointShare& share);
 
-// Fills the parameters and both moments in place from a verified checkpoint. Nothing is changed unless everything fits.
-//   - FailedPrecondition: tensors are missing, unknown or of another shape; the message names them.
+// Fills the parameters, buffers and both moments in place from a verified checkpoint. Nothing is changed unless everything fits.
+//   - FailedPrecondition: tensors are missing, unknown, of another shape or type; the message names them.
 //   - DataLoss, NotFound: as ReadSafetensors.   - Internal: error of the tensor library.
 absl::Status LoadState(const std::filesystem::path& folder, const CheckpointManifest& manifest, const Network& network,
                        const AdamW& optimizer);

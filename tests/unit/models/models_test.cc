@@ -2,6 +2,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +24,8 @@ using ::testing::HasSubstr;
 std::unique_ptr<Network> Small(std::uint64_t seed = 1) { return MakeUNet({.filters = 4, .seed = seed}); }
 
 TEST(UNet, ParameterCountsAreTheReferences) {
-  for (const auto& [name, count] : {std::pair<std::string, std::int64_t>{"unet_b", 17'879'617}, {"unet_xl", 71'500'929}}) {
+  for (const auto& [name, count] :
+       {std::pair<std::string, std::int64_t>{"unet_b", 17'879'617}, {"unet_xl", 71'500'929}}) {
     ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork({.name = name}));
     EXPECT_EQ(network->parameters().size(), 66u);
     EXPECT_EQ(ParameterCount(*network), count);
@@ -52,6 +54,57 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> ReferenceNames(st
   out.push_back({"rec_head.out_conv.weight", {1, f, 1, 1, 1}});
   out.push_back({"rec_head.out_conv.bias", {1}});
   return out;
+}
+
+// What the coordinator believes, without LibTorch, about every network, decoder and head.
+TEST(ModelRegistry, ParametersAreAsManyAsTheFactsSay) {
+  for (const NetworkFacts& facts : Networks()) {
+    for (int variant = 0; variant < 8; ++variant) {
+      const NetworkOptions options{.name = facts.name,
+                                   .filters = 4,
+                                   .in_channels = 1 + variant % 2,
+                                   .out_channels = 3,
+                                   .decoder = variant & 2 ? Decoder::kStandard : Decoder::kLight,
+                                   .skips = (variant & 4) != 0,
+                                   .deep_supervision = variant == 7};
+      ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
+      EXPECT_EQ(ParameterCount(*network), SizeOfNetwork(options, {64, 64, 64}).parameters)
+          << facts.name << " " << variant;
+    }
+  }
+}
+
+TEST(UNet, StandardDecoderTakesSkipsAndSegmentsUnderItsOwnName) {
+  const auto network = MakeUNet({.filters = 4,
+                                 .in_channels = 2,
+                                 .out_channels = 3,
+                                 .decoder = Decoder::kStandard,
+                                 .skips = true,
+                                 .head = Head::kSegmentation});
+  EXPECT_EQ(network->parameters().size(), 82u);
+  EXPECT_EQ(network->parameters()[0].tensor.sizes(), at::IntArrayRef({4, 2, 3, 3, 3}));
+  EXPECT_EQ(network->parameters()[42].name, "pred_head.decoder_conv1.conv1.conv.weight");
+  EXPECT_EQ(network->parameters()[42].tensor.sizes(), at::IntArrayRef({32, 64, 3, 3, 3}));
+  EXPECT_EQ(network->parameters()[46].name, "pred_head.decoder_conv1.conv2.conv.weight");
+  EXPECT_EQ(network->Forward(at::rand({1, 2, 32, 48, 32})).sizes(), at::IntArrayRef({1, 3, 32, 48, 32}));
+}
+
+TEST(UNet, DeepSupervisionWhileGradientsAreEnabled) {
+  const NetworkOptions options{.filters = 4,
+                               .out_channels = 2,
+                               .decoder = Decoder::kStandard,
+                               .skips = true,
+                               .deep_supervision = true,
+                               .head = Head::kSegmentation};
+  const auto network = MakeUNet(options);
+  EXPECT_EQ(network->parameters().back().name, "pred_head.ds_out_conv3.bias");
+  const at::Tensor input = at::rand({1, 1, 32, 32, 32});
+  const std::vector<at::Tensor> outputs = network->ForwardDeep(input);
+  ASSERT_EQ(outputs.size(), 5u);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(outputs[i].sizes(), at::IntArrayRef({1, 2, 32 >> i, 32 >> i, 32 >> i})) << i;
+  EXPECT_TRUE(at::equal(outputs[0], network->Forward(input)));
+  const c10::AutoGradMode no_gradients(false);
+  EXPECT_EQ(network->ForwardDeep(input).size(), 1u);
 }
 
 TEST(UNet, NamesShapesAndOrderAreTheReferences) {
@@ -118,14 +171,19 @@ TEST(UNet, AutocastEndsWithItsScope) {
 }
 
 TEST(ModelRegistry, RefusesByName) {
-  EXPECT_THAT(MakeNetwork({.name = "vit"}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unet_b, unet_xl, unet")));
-  EXPECT_THAT(MakeNetwork({.name = "unet"}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("network.filters")));
+  EXPECT_THAT(MakeNetwork({.name = "vit"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unet_b, unet_xl, unet")));
+  EXPECT_THAT(MakeNetwork({.name = "unet"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("network.filters")));
   EXPECT_OK(MakeNetwork({.name = "unet", .filters = 3}));
 }
 
 TEST(TorchErrors, BecomeStatuses) {
   const auto network = Small();
-  EXPECT_THAT(CatchTorch("forward", [&] { network->Forward(at::rand({1, 2, 32, 32, 32})); }),
+  EXPECT_THAT(CatchTorch("forward",
+                         [&] {
+                           network->Forward(at::rand({1, 2, 32, 32, 32}));
+                         }),
               StatusIs(absl::StatusCode::kInternal, HasSubstr("forward: ")));
   EXPECT_THAT(CatchTorch("huge", [] { at::rand({std::int64_t{1} << 50}); }),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("huge: out of memory")));

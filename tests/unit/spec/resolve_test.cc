@@ -1,5 +1,3 @@
-#include "libs/spec/resolve.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,18 +11,6 @@ JobSpec Named(const std::string& network) {
   spec.pretrain.dataset.name = "brains";
   spec.pretrain.network.name = network;
   return spec;
-}
-
-TEST(LightUNet, ParametersAreThoseOfTheReference) {
-  EXPECT_EQ(LightUNetParameters(32), 17'879'617);
-  EXPECT_EQ(LightUNetParameters(64), 71'500'929);
-}
-
-// F(4 (1 + 2/8 + 4/64 + 8/512) + 2 * 16/4096) outputs per voxel, and one of the last convolution.
-TEST(LightUNet, ActivationsCountEveryConvolution) {
-  EXPECT_EQ(LightUNetActivations(32, 128), std::int64_t{128} * 128 * 128 * (1 + 32 * 4) +
-                                               4 * (64 * 64 * 64 * 64LL + 32 * 32 * 32 * 128LL + 16 * 16 * 16 * 256LL) +
-                                               2 * 8 * 8 * 8 * 512LL);
 }
 
 TEST(ResolveSpec, StepsComeFromPasses) {

@@ -2,8 +2,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,11 +31,19 @@ using ::testing::HasSubstr;
 TEST(LrSchedule, GoldenTable) {
   const LrSchedule schedule{.learning_rate = 1e-4, .steps = 276900, .warmup_steps = 13845, .warmup_start_factor = 1e-3};
   const std::pair<std::int64_t, double> table[] = {
-      {0, 1e-7},           {1, 1.07215601300108e-7}, {6922, 5.00463921993499e-5}, {13844, 9.99927843986999e-5},
-      {13845, 1e-4},       {13846, 9.99999999964343e-5}, {145372, 5.000029856804219e-5}, {145373, 4.999970143195781e-5},
-      {276899, 3.565715032776462e-15}, {276900, 0},
+      {0, 1e-7},
+      {1, 1.07215601300108e-7},
+      {6922, 5.00463921993499e-5},
+      {13844, 9.99927843986999e-5},
+      {13845, 1e-4},
+      {13846, 9.99999999964343e-5},
+      {145372, 5.000029856804219e-5},
+      {145373, 4.999970143195781e-5},
+      {276899, 3.565715032776462e-15},
+      {276900, 0},
   };
-  for (const auto& [step, rate] : table) EXPECT_NEAR(LearningRateAt(schedule, step), rate, 1e-10 * rate + 1e-19) << step;
+  for (const auto& [step, rate] : table)
+    EXPECT_NEAR(LearningRateAt(schedule, step), rate, 1e-10 * rate + 1e-19) << step;
 }
 
 TEST(LrSchedule, WithoutWarmUpAndBeyondTheEnd) {
@@ -84,7 +92,12 @@ TEST(MetricsLog, GoesOnWhereTheCheckpointWas) {
   std::int64_t length = 0;
   {
     ASSERT_OK_AND_ASSIGN(MetricsLog log, MetricsLog::Open(path, 0));
-    log.Append(ValidationResult{.step = 0, .split = "train", .loss_masked = 0.5, .loss_visible = 0.25, .masked_r2 = -1, .loss_visible_mean = 0.125});
+    log.Append(ValidationResult{.step = 0,
+                                .split = "train",
+                                .loss_masked = 0.5,
+                                .loss_visible = 0.25,
+                                .masked_r2 = -1,
+                                .loss_visible_mean = 0.125});
     TrainProgress step;
     step.step = 1;
     step.loss_masked = 0.1;
@@ -135,7 +148,8 @@ TEST(AdamW, MatchesTheFormula) {
   AdamWFixture fixture;
   const std::vector<at::Tensor> start = [&] {
     std::vector<at::Tensor> values;
-    for (const auto& parameter : fixture.parameters) values.push_back(parameter.tensor.detach().to(at::kDouble, false, true));
+    for (const auto& parameter : fixture.parameters)
+      values.push_back(parameter.tensor.detach().to(at::kDouble, false, true));
     return values;
   }();
   AdamW adamw(fixture.parameters, fixture.plan, {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-6, .weight_decay = 0.05});
@@ -176,6 +190,34 @@ TEST(AdamW, DividesGradientsAndCanBeSkippedOnTheDevice) {
     EXPECT_TRUE(at::equal(a.parameters[i].tensor, b.parameters[i].tensor));
     EXPECT_TRUE(at::equal(first.first_moments()[i].tensor, second.first_moments()[i].tensor));
   }
+}
+
+// A parameter and two buffers, one of them indices.
+class Buffered final : public Network {
+ public:
+  explicit Buffered(double value) {
+    parameters_.push_back({"weight", at::full({3}, value, at::kFloat).requires_grad_(true)});
+    buffers_.push_back({"index", at::full({2, 2}, static_cast<std::int64_t>(value), at::kLong)});
+    buffers_.push_back({"scale", at::full({4}, value, at::kFloat)});
+  }
+  at::Tensor Forward(const at::Tensor& input) const override { return input; }
+};
+
+TEST(CheckpointIo, BuffersAreSavedLoadedAndMoved) {
+  TempDir dir;
+  const BucketOptions one{.first_bytes = 1 << 20, .bytes = 1 << 20, .bytes_per_element = 4};
+  Buffered saved(7), loaded(3);
+  AdamW optimizer(saved.parameters(), PlanBuckets({3}, one), {}), other(loaded.parameters(), PlanBuckets({3}, one), {});
+  ASSERT_OK_AND_ASSIGN(const CheckpointShare share, CopyShare(saved, optimizer, 0, 1));
+  CheckpointManifest manifest;
+  ASSERT_OK_AND_ASSIGN(manifest.files, WriteShare(dir.path(), share));
+  ASSERT_OK(LoadState(dir.path(), manifest, loaded, other));
+  EXPECT_TRUE(at::equal(loaded.parameters()[0].tensor, saved.parameters()[0].tensor));
+  for (const std::size_t i : {0, 1}) EXPECT_TRUE(at::equal(loaded.buffers()[i].tensor, saved.buffers()[i].tensor));
+  EXPECT_EQ(loaded.buffers()[0].tensor.scalar_type(), at::kLong);
+  loaded.To(at::kCPU, at::kDouble);
+  EXPECT_EQ(loaded.buffers()[0].tensor.scalar_type(), at::kLong);
+  EXPECT_EQ(loaded.buffers()[1].tensor.scalar_type(), at::kDouble);
 }
 
 }  // namespace

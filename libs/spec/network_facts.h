@@ -1,0 +1,55 @@
+// The networks as far as a spec, the coordinator and an estimate need them; no LibTorch here. One row per network.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "libs/volume/volume.h"
+
+namespace amaes {
+
+enum class Decoder { kLight, kStandard };
+
+// Which of the reference's two names the U-Net decoder's parameters begin with. ResEnc and SwinUNETR have names of their own.
+enum class Head { kReconstruction, kSegmentation };  // rec_head | pred_head
+
+// What is to be built, or sized.
+struct NetworkOptions {
+  std::string name = "unet_b";
+  std::int64_t filters = 0;  // starting width; 0 = the name's own
+  std::uint64_t seed = 1;    // of the initial weights
+  std::int64_t in_channels = 1, out_channels = 1;
+  Decoder decoder = Decoder::kLight;
+  bool skips = false;             // the decoder sees the encoder's levels
+  bool deep_supervision = false;  // one more output per coarser level, see Network::ForwardDeep
+  Head head = Head::kReconstruction;
+};
+
+struct NetworkSize {
+  std::int64_t parameters = 0;   // numbers that are trained
+  std::int64_t activations = 0;  // elements of all convolutions' outputs, for one sample
+};
+
+struct NetworkFacts {
+  const char* name;
+  std::int64_t filters;   // channels of the first level; 0 = the options have to say
+  std::int64_t multiple;  // of which every side of a patch is one
+  std::int64_t smallest;  // side of a patch
+  NetworkSize (*size)(const NetworkOptions& options, const Shape3& patch);  // options.filters > 0
+};
+
+const std::vector<NetworkFacts>& Networks();
+std::vector<std::string> NetworkNames();
+
+// Null when there is no network of that name.
+const NetworkFacts* FindNetwork(absl::string_view name);
+
+// Channels of the first level: as given, else the name's own; 0 = neither says.
+std::int64_t FiltersOf(const NetworkOptions& options);
+
+// All zero for an unknown network or width.
+NetworkSize SizeOfNetwork(const NetworkOptions& options, const Shape3& patch);
+
+}  // namespace amaes

@@ -1,0 +1,54 @@
+#include "libs/spec/network_facts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace amaes {
+namespace {
+
+struct Case {
+  const char* what;
+  NetworkOptions options;
+  std::int64_t parameters;
+};
+
+NetworkOptions Segmentation(const char* name, std::int64_t classes = 2) {
+  return {
+      .name = name, .out_channels = classes, .decoder = Decoder::kStandard, .skips = true, .head = Head::kSegmentation};
+}
+
+TEST(NetworkFacts, ParametersAreThoseOfTheReference) {
+  const Case table[] = {
+      {"B light", {.name = "unet_b"}, 17'879'617},
+      {"XL light", {.name = "unet_xl"}, 71'500'929},
+      {"B finetuning", Segmentation("unet_b"), 22'581'250},
+      {"XL finetuning", Segmentation("unet_xl"), 90'304'514},
+      {"B light with skips, as FOMO25", {.name = "unet_b", .skips = true}, 20'229'697},
+      {"XL light with skips, as FOMO25", {.name = "unet_xl", .skips = true}, 80'901'249},
+      {"one class more: F + 1", Segmentation("unet_b", 3), 22'581'250 + 33},
+      {"one input more: 27 F", {.name = "unet_b", .in_channels = 2}, 17'879'617 + 27 * 32},
+  };
+  for (const Case& c : table) {
+    EXPECT_EQ(SizeOfNetwork(c.options, {128, 128, 128}).parameters, c.parameters) << c.what;
+  }
+}
+
+// F(4 (1 + 2/8 + 4/64 + 8/512) + 2 * 16/4096) outputs per voxel, and one of the last convolution.
+TEST(NetworkFacts, ActivationsCountEveryConvolution) {
+  EXPECT_EQ(SizeOfNetwork({.name = "unet_b"}, {128, 128, 128}).activations,
+            std::int64_t{128} * 128 * 128 * (1 + 32 * 4) +
+                4 * (64 * 64 * 64 * 64LL + 32 * 32 * 32 * 128LL + 16 * 16 * 16 * 256LL) + 2 * 8 * 8 * 8 * 512LL);
+  EXPECT_EQ(8 * SizeOfNetwork({.name = "unet_b"}, {64, 64, 64}).activations,
+            SizeOfNetwork({.name = "unet_b"}, {128, 128, 128}).activations);
+}
+
+TEST(NetworkFacts, UnknownNamesAndWidthsHaveNoSize) {
+  EXPECT_EQ(FindNetwork("vit"), nullptr);
+  EXPECT_EQ(SizeOfNetwork({.name = "vit"}, {64, 64, 64}).parameters, 0);
+  EXPECT_EQ(SizeOfNetwork({.name = "unet"}, {64, 64, 64}).parameters, 0);
+  EXPECT_EQ(FiltersOf({.name = "unet", .filters = 8}), 8);
+  EXPECT_EQ(FiltersOf({.name = "unet_xl"}), 64);
+}
+
+}  // namespace
+}  // namespace amaes
