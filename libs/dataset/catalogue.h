@@ -1,6 +1,7 @@
 // A dataset version: an immutable folder that holds version.json, catalogue.jsonl.zst and report.json.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -15,12 +16,22 @@ namespace amaes {
 
 enum class Split { kTrain, kHeldOut };
 
+// A value of a label map, and how many stored voxels have it.
+struct LabelValue {
+  double value = 0;
+  std::int64_t voxels = 0;
+  bool operator==(const LabelValue&) const = default;
+};
+inline constexpr std::size_t kMostLabelValues = 4096;
+
 // A label map or mask on the grid of its volume, stored beside it.
 struct Companion {
   std::string role;    // CompanionFile::role
   std::string volume;  // name of the stored volume
   std::int64_t stored_bytes = 0;
   std::vector<std::uint32_t> chunk_checksums;
+  // Ascending; every one that is there. Empty: not known (an older version), or more than kMostLabelValues of them.
+  std::vector<LabelValue> values{};
   bool operator==(const Companion&) const = default;
 };
 
@@ -35,6 +46,8 @@ struct CatalogueEntry {
   Shape3 shape{};         // stored
   Shape3 source_shape{};  // of the file, reoriented
   std::array<double, 3> source_spacing{};
+  // Volume::affine of the stored volume. All zero: not known, ingested by an older program.
+  std::array<double, 16> affine{};
   double mean = 0, standard_deviation = 0;  // of the stored voxels
   double foreground_share = 0;              // voxels above the minimum
   std::int64_t nonfinite_voxels = 0;

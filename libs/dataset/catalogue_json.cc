@@ -37,12 +37,29 @@ std::string SplitName(Split split) { return split == Split::kTrain ? "train" : "
 
 namespace {
 
+// [value, voxels] each.
+json ValuesJson(const std::vector<LabelValue>& values) {
+  json out = json::array();
+  for (const LabelValue& value : values) out.push_back(json::array({value.value, value.voxels}));
+  return out;
+}
+
+std::vector<LabelValue> Values(const json& object) {
+  std::vector<LabelValue> out;
+  if (!object.contains("values")) return out;  // written by a program that did not count them
+  for (const auto& [value, voxels] : Field<std::vector<std::pair<double, std::int64_t>>>(object, "values")) {
+    out.push_back({value, voxels});
+  }
+  return out;
+}
+
 json CompanionsJson(const std::vector<Companion>& companions) {
   json out = json::array();
   for (const Companion& companion : companions) {
     out.push_back({{"chunk_checksums", companion.chunk_checksums},
                    {"role", companion.role},
                    {"stored_bytes", companion.stored_bytes},
+                   {"values", ValuesJson(companion.values)},
                    {"volume", companion.volume}});
   }
   return out;
@@ -53,7 +70,7 @@ std::vector<Companion> Companions(const json& object) {
   for (const json& item : Field<std::vector<json>>(object, "companions")) {
     out.push_back({Field<std::string>(item, "role"), Field<std::string>(item, "volume"),
                    Field<std::int64_t>(item, "stored_bytes"),
-                   Field<std::vector<std::uint32_t>>(item, "chunk_checksums")});
+                   Field<std::vector<std::uint32_t>>(item, "chunk_checksums"), Values(item)});
   }
   return out;
 }
@@ -61,7 +78,8 @@ std::vector<Companion> Companions(const json& object) {
 }  // namespace
 
 std::string EntryJson(const CatalogueEntry& entry) {
-  return CanonicalJson({{"case_id", entry.case_id},
+  return CanonicalJson({{"affine", entry.affine},
+                        {"case_id", entry.case_id},
                         {"chunk_checksums", entry.chunk_checksums},
                         {"collection", entry.collection},
                         {"companions", CompanionsJson(entry.companions)},
@@ -111,6 +129,8 @@ absl::StatusOr<CatalogueEntry> ParseEntry(const std::string& line) {
     entry.frame = Field<std::int64_t>(object, "frame");
     entry.source_minimum = Field<double>(object, "source_minimum");
     entry.source_maximum = Field<double>(object, "source_maximum");
+    // Not in catalogues of programs that did not keep it.
+    if (object.contains("affine")) entry.affine = Field<std::array<double, 16>>(object, "affine");
     entry.shape = Field<Shape3>(object, "shape");
     entry.source_shape = Field<Shape3>(object, "source_shape");
     entry.source_spacing = Field<std::array<double, 3>>(object, "source_spacing");

@@ -168,8 +168,10 @@ Ending Store(const ReadRequest& request, NiftiVolume& scan, ReadAnswer& answer) 
     }
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    entry.companions.push_back(
-        {companions.roles[i], entries[i].volume, entries[i].stored_bytes, entries[i].chunk_checksums});
+    absl::StatusOr<std::vector<LabelValue>> values = CountValues(request.volumes, entries[i]);
+    if (!values.ok()) return StoreEnding(values.status());
+    entry.companions.push_back({companions.roles[i], entries[i].volume, entries[i].stored_bytes,
+                                entries[i].chunk_checksums, *std::move(values)});
   }
   return {Outcome::kVolume, absl::OkStatus()};
 }

@@ -43,7 +43,7 @@ std::vector<std::string> FolderStamp(const fs::path& folder) {
 
 std::string StampOf(const std::string& source, const ReadRequest& request) {
   std::vector<std::string> parts = {
-      "amaes-ingest-file/2", source, request.member,
+      "amaes-ingest-file/3", source, request.member,
       absl::StrCat(request.frame, " ", request.dicom, " ", request.preprocessed, " ", request.refuse_frames, " ",
                    request.refuse_nonfinite, " ", request.demands.min_voxels_per_axis, " ", request.demands.nonnegative,
                    " ", request.demands.only_3d),

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -37,6 +38,7 @@ fs::path RecordPath(const fs::path& volumes, const std::string& volume) {
 absl::Status Describe(const fs::path& path, CatalogueEntry& entry) {
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<StoredVolume> stored, StoredVolume::Open(path, entry.chunk_checksums));
   entry.shape = stored->shape();
+  entry.affine = stored->affine();
   std::vector<float> voxels(static_cast<std::size_t>(VoxelCount(entry.shape)));
   AMAES_RETURN_IF_ERROR(stored->ReadBox({0, 0, 0}, entry.shape, absl::MakeSpan(voxels)));
   double sum = 0, squares = 0;
@@ -85,6 +87,7 @@ bool FindStored(const fs::path& volumes, CatalogueEntry& entry) {
   const auto stored = StoredVolume::Open(VolumePath(volumes, entry.volume), record->chunk_checksums);
   if (!stored.ok() || (*stored)->shape() != record->shape || !(*stored)->Verify().ok()) return false;
   entry.shape = record->shape;
+  entry.affine = (*stored)->affine();
   entry.mean = record->mean;
   entry.standard_deviation = record->standard_deviation;
   entry.foreground_share = record->foreground_share;
@@ -101,6 +104,24 @@ absl::Status StoreVolume(const fs::path& volumes, const Volume& volume, double r
   FaultPoint("ingest_stored", {.step = index});
   AMAES_RETURN_IF_ERROR(Describe(path, entry));
   return files::WriteAtomic(RecordPath(volumes, entry.volume), EntryJson(entry));
+}
+
+absl::StatusOr<std::vector<LabelValue>> CountValues(const fs::path& volumes, const CatalogueEntry& entry) {
+  AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<StoredVolume> stored,
+                         StoredVolume::Open(VolumePath(volumes, entry.volume), entry.chunk_checksums));
+  std::vector<float> voxels(static_cast<std::size_t>(VoxelCount(stored->shape())));
+  AMAES_RETURN_IF_ERROR(stored->ReadBox({0, 0, 0}, stored->shape(), absl::MakeSpan(voxels)));
+  std::map<float, std::int64_t> counts;
+  auto last = counts.end();
+  for (const float voxel : voxels) {
+    // Neighbours mostly agree.
+    if (last == counts.end() || last->first != voxel) last = counts.try_emplace(voxel, 0).first;
+    ++last->second;
+    if (counts.size() > kMostLabelValues) return std::vector<LabelValue>();
+  }
+  std::vector<LabelValue> values;
+  for (const auto& [value, count] : counts) values.push_back({value, count});
+  return values;
 }
 
 std::int64_t RemoveAbandoned(const fs::path& volumes, absl::Time now) {

@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libs/dataset/catalogue.h"
 
@@ -20,6 +21,10 @@ bool FindStored(const std::filesystem::path& volumes, CatalogueEntry& entry);
 //   - ResourceExhausted, PermissionDenied, Unavailable, DataLoss: the store cannot be used.
 absl::Status StoreVolume(const std::filesystem::path& volumes, const Volume& volume, double resolution,
                          std::int64_t index, CatalogueEntry& entry);
+
+// Every value of a stored label map with its number of voxels, ascending; empty when there are more than
+// kMostLabelValues.   - NotFound, DataLoss, Unavailable: as StoredVolume.
+absl::StatusOr<std::vector<LabelValue>> CountValues(const std::filesystem::path& volumes, const CatalogueEntry& entry);
 
 // Removes temporary files and folders (NAME.tmp-PID-N) that writers left behind. One goes when it was last written more
 // than a day before `now`, the longest that a writer may live (spec field time_limit_seconds), and no process with its

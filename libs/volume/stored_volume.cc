@@ -99,6 +99,7 @@ class Blosc2Volume final : public StoredVolume {
         checked_(frame_.chunks.size()) {}
 
   const Shape3& shape() const override { return frame_.meta.shape; }
+  const std::array<double, 16>& affine() const override { return frame_.meta.affine; }
   float minimum() const override { return static_cast<float>(frame_.meta.offset); }
   std::int64_t bytes_read() const override { return bytes_read_.load(std::memory_order_relaxed); }
 

@@ -7,6 +7,7 @@
 // trailer carry a CRC-32C of their own, checked by Open before anything in them is used.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -48,6 +49,7 @@ class StoredVolume {
   virtual ~StoredVolume() = default;
 
   virtual const Shape3& shape() const = 0;
+  virtual const std::array<double, 16>& affine() const = 0;  // as Volume::affine
   virtual float minimum() const = 0;  // smallest value of the volume, from the metadata: the pad value of crops
 
   // Reads the compressed bytes of the chunks that the box touches, decodes only the blocks that it touches. `out` has

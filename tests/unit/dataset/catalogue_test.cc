@@ -46,7 +46,8 @@ CatalogueEntry Entry(int number, const std::string& subject) {
   entry.source_maximum = 1e9;
   entry.info = {{"scanner", "Skyra"}};
   entry.flags = {"4d", "nonfinite"};
-  entry.companions = {{"label", Sha256Hex("label"), 12, {1, 2}}};
+  entry.companions = {{"label", Sha256Hex("label"), 12, {1, 2}, {{0, 7}, {2.5, 1}}}};
+  entry.affine = {1, 0, 0, 0.1, 0, 1, 0, -90, 0, 0, 1, 1.0 / 3, 0, 0, 0, 1};
   entry.stamp = "abc";
   entry.stored_bytes = std::int64_t{1} << 53;
   entry.chunk_checksums = {0, 4294967295u, 7};
@@ -85,10 +86,20 @@ TEST(Catalogue, LinesAreCanonicalAndReadBackExactly) {
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_THAT(line, HasSubstr("\"mean\":0.30000000000000004,"));
   EXPECT_THAT(line, HasSubstr("\"source_spacing\":[0.1,0.3333333333333333,1e-07]"));
-  EXPECT_EQ(line.rfind("{\"case_id\":\"case-7\",\"chunk_checksums\":[0,4294967295,7],", 0), 0u);
+  EXPECT_EQ(line.rfind("{\"affine\":[1.0,0.0,0.0,0.1,", 0), 0u);
   ASSERT_OK_AND_ASSIGN(const CatalogueEntry read, ParseEntry(line));
   EXPECT_EQ(read, entry);
   EXPECT_EQ(EntryJson(read), line);
+}
+
+TEST(Catalogue, LinesOfProgramsThatKnewLessAreRead) {
+  CatalogueEntry entry = Entry(1, "sub-1");
+  const std::string line =
+      absl::StrReplaceAll(EntryJson(entry), {{"\"affine\"", "\"other\""}, {"\"values\"", "\"others\""}});
+  entry.affine = {};
+  entry.companions[0].values.clear();
+  ASSERT_OK_AND_ASSIGN(const CatalogueEntry read, ParseEntry(line));
+  EXPECT_EQ(read, entry);
 }
 
 TEST(Catalogue, ParseErrorsNameTheField) {

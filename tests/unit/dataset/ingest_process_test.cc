@@ -119,6 +119,9 @@ TEST_F(IngestProcessTest, CompanionsAreStoredOnTheGridOfTheirVolume) {
                 std::count(voxels.begin(), voxels.end(), 7.0F),
             static_cast<std::int64_t>(voxels.size()));
   EXPECT_GT(std::count(voxels.begin(), voxels.end(), 7.0F), 0);
+  const auto counted = [&](float value) { return LabelValue{value, std::count(voxels.begin(), voxels.end(), value)}; };
+  EXPECT_THAT(label.values, ElementsAre(counted(0), counted(7)));
+  EXPECT_EQ(answer.entry.affine, stored->affine());
   // A second read finds both again.
   const ReadAnswer again = ProcessScan(request);
   EXPECT_TRUE(again.reused);
