@@ -156,19 +156,25 @@ NiftiPaths ResolveNiftiPaths(const std::filesystem::path& path) {
   return hdr ? NiftiPaths{path, found, true} : NiftiPaths{found, path, true};
 }
 
-absl::StatusOr<NiftiHeader> ReadNiftiHeader(NiftiFile& file, bool hdr_file, std::int64_t max_voxels) {
-  char bytes[kNifti2HeaderBytes];
-  AMAES_ASSIGN_OR_RETURN(std::size_t have, file.Read(bytes, kNifti1HeaderBytes));
+absl::StatusOr<std::string> ReadNiftiHeaderBytes(NiftiFile& file) {
+  std::string bytes(kNifti2HeaderBytes, '\0');
+  AMAES_ASSIGN_OR_RETURN(std::size_t have, file.Read(bytes.data(), kNifti1HeaderBytes));
   if (have == kNifti1HeaderBytes) {
     // A NIfTI-1 .hdr ends here; only a longer file can be NIfTI-2.
-    AMAES_ASSIGN_OR_RETURN(const std::size_t more, file.Read(bytes + have, 4));
+    AMAES_ASSIGN_OR_RETURN(const std::size_t more, file.Read(bytes.data() + have, 4));
     have += more;
     if (more == 4 && (bytes[0] == 0x1c || bytes[3] == 0x1c) && (bytes[1] == 0x02 || bytes[2] == 0x02)) {
-      AMAES_ASSIGN_OR_RETURN(const std::size_t rest, file.Read(bytes + have, kNifti2HeaderBytes - have));
+      AMAES_ASSIGN_OR_RETURN(const std::size_t rest, file.Read(bytes.data() + have, kNifti2HeaderBytes - have));
       have += rest;
     }
   }
-  return ParseNiftiHeader(absl::string_view(bytes, have), hdr_file, max_voxels);
+  bytes.resize(have);
+  return bytes;
+}
+
+absl::StatusOr<NiftiHeader> ReadNiftiHeader(NiftiFile& file, bool hdr_file, std::int64_t max_voxels) {
+  AMAES_ASSIGN_OR_RETURN(const std::string bytes, ReadNiftiHeaderBytes(file));
+  return ParseNiftiHeader(bytes, hdr_file, max_voxels);
 }
 
 absl::Status CheckNiftiSize(const NiftiFile& file, const NiftiHeader& header) {

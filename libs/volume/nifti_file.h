@@ -61,7 +61,9 @@ struct NiftiPaths {
 // NAME.hdr[.gz] and NAME.img[.gz] belong together; either may be named, and each may be compressed on its own.
 NiftiPaths ResolveNiftiPaths(const std::filesystem::path& path);
 
-// Reads the first 348 or 540 bytes of `file` and parses them.   - InvalidArgument: see ReadNifti.   - else as Read.
+// The first 348 or 540 bytes of `file`, or fewer if it is shorter. Errors as Read.
+absl::StatusOr<std::string> ReadNiftiHeaderBytes(NiftiFile& file);
+// The same, parsed.   - InvalidArgument: see ReadNifti.   - else as Read.
 absl::StatusOr<NiftiHeader> ReadNiftiHeader(NiftiFile& file, bool hdr_file, std::int64_t max_voxels);
 
 // - InvalidArgument: "truncated: …", unless all bytes that the header promises can be in `file`, the one that holds the

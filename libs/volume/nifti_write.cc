@@ -1,7 +1,5 @@
 #include <nifti1.h>
-#include <zlib.h>
 
-#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -9,36 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/volume/gzip.h"
 #include "libs/volume/nifti.h"
 #include "libs/volume/nifti_header.h"
 
 namespace amaes {
-namespace {
-
-absl::StatusOr<std::string> Gzip(const std::string& content) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-    return absl::ResourceExhaustedError("no memory to compress");
-  }
-  std::string out;
-  std::vector<Bytef> buffer(1 << 18);
-  std::size_t at = 0;
-  int code = Z_OK;
-  while (code != Z_STREAM_END) {
-    const std::size_t part = std::min<std::size_t>(content.size() - at, std::size_t{1} << 30);
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data() + at));
-    stream.avail_in = static_cast<uInt>(part);
-    stream.next_out = buffer.data();
-    stream.avail_out = static_cast<uInt>(buffer.size());
-    code = deflate(&stream, at + part == content.size() ? Z_FINISH : Z_NO_FLUSH);
-    at += part - stream.avail_in;
-    out.append(reinterpret_cast<char*>(buffer.data()), buffer.size() - stream.avail_out);
-  }
-  deflateEnd(&stream);
-  return out;
-}
-
-}  // namespace
 
 absl::Status WriteNifti(const std::filesystem::path& path, const Volume& volume) {
   nifti_1_header h{};
