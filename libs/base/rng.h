@@ -24,6 +24,7 @@ enum class Purpose : std::uint32_t {
   kInitialWeights = 6,
   kValidationCrop = 7,
   kValidationMask = 8,
+  kForeground = 9,
 };
 
 class RandomStream {
