@@ -10,8 +10,12 @@
 
 namespace amaes {
 
-// Affine instance norm, then LeakyReLU with slope 0.01. [B, C, D, H, W], C the norm's.
+// Affine norm over each sample's channel (eps 1e-5): instance norm, or group norm with a channel per group.
+// [B, C, D, H, W] → the same, C the norm's.
+at::Tensor InstanceNorm(const at::Tensor& input, const Affine& norm);
+// The same, then LeakyReLU with slope 0.01; the second adds `residual` in between.
 at::Tensor NormLeakyRelu(const at::Tensor& input, const Affine& norm);
+at::Tensor NormAddLeakyRelu(const at::Tensor& input, const Affine& norm, const at::Tensor& residual);
 
 // 3³ convolution with bias → instance norm → LeakyReLU: "NAME.conv.weight", "NAME.conv.bias", "NAME.norm.weight", "NAME.norm.bias".
 class ConvolutionUnit {

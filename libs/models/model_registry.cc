@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
+#include "libs/models/mednext.h"
+#include "libs/models/resenc.h"
 #include "libs/models/torch_errors.h"
 #include "libs/models/unet.h"
 
@@ -17,9 +19,8 @@ struct Entry {
 };
 
 constexpr std::array kMakers = {
-    Entry{"unet_b", MakeUNet},
-    Entry{"unet_xl", MakeUNet},
-    Entry{"unet", MakeUNet},
+    Entry{"unet_b", MakeUNet},        Entry{"unet_xl", MakeUNet},       Entry{"unet", MakeUNet},
+    Entry{"mednext_m", MakeMedNeXtM}, Entry{"mednext_l", MakeMedNeXtL}, Entry{"resenc_l", MakeResEncL},
 };
 
 }  // namespace

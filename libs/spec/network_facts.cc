@@ -1,6 +1,7 @@
 #include "libs/spec/network_facts.h"
 
 #include <algorithm>
+#include <array>
 
 namespace amaes {
 namespace {
@@ -17,6 +18,13 @@ class Tally {
     for (const std::int64_t side : patch_) voxels *= std::max<std::int64_t>(1, side >> level);
     size_.activations += out * voxels;
   }
+  void Depthwise(std::int64_t channels, int level) { Convolution(1, channels, 27, level); }
+  // 1³ convolution without bias and its norm.
+  void Projection(std::int64_t in, std::int64_t out, int level) {
+    Convolution(in, out, 1, level);
+    Norm(out);
+    size_.parameters -= out;
+  }
   void Norm(std::int64_t channels) { size_.parameters += 2 * channels; }
   // 3³ convolution and its norm.
   void Unit(std::int64_t in, std::int64_t out, int level) {
@@ -31,7 +39,7 @@ class Tally {
   NetworkSize size_;
 };
 
-// The U-Net's decoder: widths F·2^level, from level 4 up.
+// What several networks end with: the U-Net's decoder, widths F·2^level, from level 4 up.
 void AddUNetDecoder(const NetworkOptions& options, Tally& tally) {
   constexpr int kDeepest = 4;
   const std::int64_t f = options.filters;
@@ -60,14 +68,75 @@ NetworkSize UNetSize(const NetworkOptions& options, const Shape3& patch) {
   return tally.size();
 }
 
+// Blocks and expansions per level, the last is the bottleneck.
+template <std::size_t kLevels>
+NetworkSize MedNeXtSize(const NetworkOptions& options, const Shape3& patch, const std::array<int, kLevels>& blocks,
+                        const std::array<int, kLevels>& expansions) {
+  Tally tally(patch);
+  // Depthwise, expansion, compression; a way down widens, and has a 1³ convolution beside it.
+  const auto add = [&](std::int64_t channels, std::int64_t expansion, bool down, int level) {
+    const std::int64_t out = down ? 2 * channels : channels;
+    tally.Depthwise(channels, level);
+    tally.Norm(channels);
+    tally.Convolution(channels, expansion * channels, 1, level);
+    tally.Convolution(expansion * channels, out, 1, level);
+    if (down) tally.Convolution(channels, out, 1, level);
+  };
+  tally.Convolution(options.in_channels, options.filters, 1, 0);
+  for (int level = 0; level < static_cast<int>(kLevels); ++level) {
+    const std::int64_t channels = options.filters << level;
+    if (level > 0) add(channels / 2, expansions[level], true, level);
+    for (int block = 0; block < blocks[level]; ++block) add(channels, expansions[level], false, level);
+  }
+  AddUNetDecoder(options, tally);
+  return tally.size();
+}
+
+NetworkSize MedNeXtMSize(const NetworkOptions& options, const Shape3& patch) {
+  return MedNeXtSize<5>(options, patch, {3, 4, 4, 4, 4}, {2, 3, 4, 4, 4});
+}
+
+NetworkSize MedNeXtLSize(const NetworkOptions& options, const Shape3& patch) {
+  return MedNeXtSize<5>(options, patch, {3, 4, 8, 8, 8}, {3, 4, 8, 8, 8});
+}
+
+NetworkSize ResEncLSize(const NetworkOptions& options, const Shape3& patch) {
+  constexpr std::array blocks = {1, 3, 4, 6, 6, 6};
+  constexpr int kDeepest = 5;
+  const auto width = [&](int level) { return std::min(options.filters << level, 10 * options.filters); };
+  Tally tally(patch);
+  tally.Unit(options.in_channels, options.filters, 0);
+  std::int64_t before = options.filters;
+  for (int level = 0; level <= kDeepest; ++level) {
+    for (int block = 0; block < blocks[level]; ++block) {
+      tally.Unit(before, width(level), level);
+      tally.Unit(width(level), width(level), level);
+      if (before != width(level)) tally.Projection(before, width(level), level);
+      before = width(level);
+    }
+  }
+  const bool all = options.deep_supervision || options.decoder == Decoder::kStandard;
+  for (int level = kDeepest - 1; level >= 0; --level) {
+    tally.Convolution(width(level + 1), width(level), 8, level);
+    tally.Unit((options.skips ? 2 : 1) * width(level), width(level), level);
+    if (all || level == 0) tally.Convolution(width(level), options.out_channels, 1, level);
+  }
+  return tally.size();
+}
+
 }  // namespace
 
 const std::vector<NetworkFacts>& Networks() {
   static const auto* const networks = new std::vector<NetworkFacts>{
-      // name, filters, multiple, smallest, size
-      {"unet_b", 32, 16, 32, UNetSize},
-      {"unet_xl", 64, 16, 32, UNetSize},
-      {"unet", 0, 16, 32, UNetSize},
+      // clang-format off
+      // name, filters, fixed width, multiple, smallest, size
+      {"unet_b", 32, true, 16, 32, UNetSize},
+      {"unet_xl", 64, true, 16, 32, UNetSize},
+      {"unet", 0, false, 16, 32, UNetSize},
+      {"mednext_m", 32, false, 16, 32, MedNeXtMSize},
+      {"mednext_l", 32, false, 16, 32, MedNeXtLSize},
+      {"resenc_l", 32, false, 32, 64, ResEncLSize},
+      // clang-format on
   };
   return *networks;
 }

@@ -35,6 +35,7 @@ struct NetworkSize {
 struct NetworkFacts {
   const char* name;
   std::int64_t filters;   // channels of the first level; 0 = the options have to say
+  bool fixed_width;       // the name stands for its width: no other one is taken
   std::int64_t multiple;  // of which every side of a patch is one
   std::int64_t smallest;  // side of a patch
   NetworkSize (*size)(const NetworkOptions& options, const Shape3& patch);  // options.filters > 0

@@ -47,7 +47,7 @@ void CheckNetwork(const PretrainSpec& spec, Problems& out) {
   if (network->filters == 0 && filters == 0) {
     out.push_back({"network.filters",
                    absl::StrCat("is required for network ", network->name, ": channels of the first level, e.g. 16")});
-  } else if (network->filters > 0 && filters > 0 && filters != network->filters) {
+  } else if (network->fixed_width && filters > 0 && filters != network->filters) {
     out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", network->name, ", which has ",
                                                    network->filters, "; leave it out, or use network unet")});
   }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/models/autocast.h"
@@ -70,6 +71,49 @@ TEST(ModelRegistry, ParametersAreAsManyAsTheFactsSay) {
       ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
       EXPECT_EQ(ParameterCount(*network), SizeOfNetwork(options, {64, 64, 64}).parameters)
           << facts.name << " " << variant;
+    }
+  }
+}
+
+// Every network (names of a fixed width have a sibling without), for reconstruction and for segmentation: shapes, gradients
+// that reach what is used, samples that do not mix.
+TEST(ModelRegistry, NetworksKeepShapesAndReachTheirParameters) {
+  for (const NetworkFacts& facts : Networks()) {
+    if (facts.fixed_width) continue;
+    for (const bool segmentation : {false, true}) {
+      const NetworkOptions options{.name = facts.name,
+                                   .filters = 4,
+                                   .in_channels = segmentation ? 2 : 1,
+                                   .out_channels = segmentation ? 3 : 1,
+                                   .decoder = segmentation ? Decoder::kStandard : Decoder::kLight,
+                                   .skips = segmentation,
+                                   .deep_supervision = segmentation};
+      ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
+      const std::int64_t side = facts.smallest;
+      const at::Tensor input = at::rand({segmentation ? 1 : 2, options.in_channels, side, side + facts.multiple, side});
+      const std::vector<at::Tensor> outputs = network->ForwardDeep(input);
+      ASSERT_EQ(outputs[0].sizes(),
+                at::IntArrayRef({input.size(0), options.out_channels, side, side + facts.multiple, side}))
+          << facts.name;
+      EXPECT_EQ(outputs.size() > 1, segmentation) << facts.name;
+      at::Tensor loss = outputs[0].square().mean();
+      for (std::size_t i = 1; i < outputs.size(); ++i) {
+        EXPECT_EQ(outputs[i].size(4), side >> i);
+        loss = loss + outputs[i].square().mean();
+      }
+      loss.backward();
+      int encoder = 0;
+      for (const auto& [name, tensor] : network->parameters()) {
+        ASSERT_TRUE(tensor.grad().defined()) << facts.name << " " << name;
+        EXPECT_GT(tensor.grad().abs().max().item<double>(), 0.0) << facts.name << " " << name;
+        if (absl::StartsWith(name, network->encoder_prefix())) ++encoder;
+      }
+      EXPECT_GT(encoder, 0) << facts.name;
+      EXPECT_LT(encoder, static_cast<int>(network->parameters().size())) << facts.name;
+      const c10::AutoGradMode no_gradients(false);
+      const std::int64_t last = input.size(0) - 1;
+      const at::Tensor alone = network->Forward(input.narrow(0, last, 1));
+      EXPECT_LT((outputs[0][last] - alone[0]).abs().max().item<double>(), 1e-4) << facts.name;
     }
   }
 }
@@ -172,7 +216,7 @@ TEST(UNet, AutocastEndsWithItsScope) {
 
 TEST(ModelRegistry, RefusesByName) {
   EXPECT_THAT(MakeNetwork({.name = "vit"}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unet_b, unet_xl, unet")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unet_b, unet_xl, unet, mednext_m")));
   EXPECT_THAT(MakeNetwork({.name = "unet"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("network.filters")));
   EXPECT_OK(MakeNetwork({.name = "unet", .filters = 3}));

@@ -25,6 +25,12 @@ TEST(NetworkFacts, ParametersAreThoseOfTheReference) {
       {"XL finetuning", Segmentation("unet_xl"), 90'304'514},
       {"B light with skips, as FOMO25", {.name = "unet_b", .skips = true}, 20'229'697},
       {"XL light with skips, as FOMO25", {.name = "unet_xl", .skips = true}, 80'901'249},
+      {"MedNeXt M light", {.name = "mednext_m"}, 16'236'385},
+      {"MedNeXt M finetuning", Segmentation("mednext_m"), 20'938'018},
+      {"MedNeXt L light", {.name = "mednext_l"}, 50'496'993},
+      {"MedNeXt L finetuning", Segmentation("mednext_l"), 55'198'626},
+      // ResidualEncoderUNet of dynamic-network-architectures 0.4.4 with nnU-Net's ResEnc-L plan, 2 classes.
+      {"ResEnc-L finetuning", Segmentation("resenc_l"), 102'349'770},
       {"one class more: F + 1", Segmentation("unet_b", 3), 22'581'250 + 33},
       {"one input more: 27 F", {.name = "unet_b", .in_channels = 2}, 17'879'617 + 27 * 32},
   };

@@ -85,12 +85,13 @@ TEST(ValidateSpec, Network) {
               ElementsAre(Problem("network.filters", "is required")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet", 8}; }), IsEmpty());
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"unet_b", 32}; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network = {"mednext_m", 16}; }), IsEmpty());
   EXPECT_THAT(After([](JobSpec& spec) {
                 spec.pretrain.network = {"unet_b", 64};
               }),
               ElementsAre(Problem("network.filters", "64 does not fit network unet_b, which has 32")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.name = "vit"; }),
-              ElementsAre(Problem("network.name", "\"vit\" is not unet_b, unet_xl or unet")));
+              ElementsAre(Problem("network.name", "\"vit\" is not unet_b, unet_xl, unet")));
 }
 
 TEST(ValidateSpec, PatchAndMask) {
