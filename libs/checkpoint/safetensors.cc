@@ -1,6 +1,7 @@
 #include "libs/checkpoint/safetensors.h"
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
@@ -224,6 +225,28 @@ absl::StatusOr<SafetensorsFile> ParseSafetensors(std::string content, absl::stri
   SafetensorsFile file;
   file.content = std::move(content);
   if (absl::Status status = Fill(file); !status.ok()) return Annotate(status, origin);
+  return file;
+}
+
+absl::StatusOr<SafetensorsFile> ReadSafetensorsHeader(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) return absl::NotFoundError(absl::StrCat("no file ", path.string(), ": ", error.message()));
+  const auto fails = [&](auto... what) { return absl::DataLossError(absl::StrCat(path.string(), ": ", what...)); };
+  std::ifstream in(path, std::ios::binary);
+  char prefix[kSafetensorsPrefix];
+  if (!in.read(prefix, sizeof prefix)) return fails("the file has ", size, " bytes: too short for a header length");
+  const std::uint64_t length = LittleEndian64({prefix, sizeof prefix});
+  if (length > kSafetensorsMaxHeader || length > size - kSafetensorsPrefix) {
+    return fails("a header of ", length, " bytes does not fit a file of ", size);
+  }
+  SafetensorsFile file;
+  file.content.resize(static_cast<std::size_t>(length));
+  if (!in.read(file.content.data(), static_cast<std::streamsize>(length))) return fails("the header cannot be read");
+  absl::StatusOr<std::vector<Placed>> tensors =
+      ReadHeader(file.content, static_cast<std::int64_t>(size - kSafetensorsPrefix - length), file.metadata);
+  if (!tensors.ok()) return Annotate(tensors.status(), path.string());
+  for (Placed& tensor : *tensors) file.tensors.push_back(std::move(tensor.view));
   return file;
 }
 

@@ -47,7 +47,9 @@ struct SafetensorsFile {
 //   - NotFound.   - Unavailable: I/O error.   - DataLoss: the message says what does not fit, a type other than ours
 //   included.
 absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::filesystem::path& path);
-// The same from bytes in memory; `origin` is named in messages.
+// Names, types and shapes alone: reads the header and checks it against the file's size. The views have no bytes.
+absl::StatusOr<SafetensorsFile> ReadSafetensorsHeader(const std::filesystem::path& path);
+// As ReadSafetensors, from bytes in memory; `origin` is named in messages.
 absl::StatusOr<SafetensorsFile> ParseSafetensors(std::string content, absl::string_view origin);
 
 }  // namespace amaes

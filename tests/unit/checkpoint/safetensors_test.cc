@@ -47,6 +47,25 @@ TEST(Safetensors, RoundTrips) {
   }
   EXPECT_EQ(file.tensors[0].name, "model.w");
   EXPECT_EQ(file.Find("other"), nullptr);
+  ASSERT_OK_AND_ASSIGN(const SafetensorsFile header, ReadSafetensorsHeader(dir.path() / "t"));
+  EXPECT_EQ(header.metadata, metadata);
+  ASSERT_EQ(header.tensors.size(), tensors.size());
+  for (const TensorView& tensor : header.tensors) {
+    EXPECT_EQ(tensor.shape, file.Find(tensor.name)->shape);
+    EXPECT_EQ(tensor.type, file.Find(tensor.name)->type);
+  }
+}
+
+TEST(Safetensors, AHeaderThatDoesNotFitItsFileIsRefused) {
+  const TempDir dir;
+  const std::string good = WithHeader(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", "abcd");
+  ASSERT_OK(files::WriteAtomic(dir.path() / "t", good));
+  EXPECT_OK(ReadSafetensorsHeader(dir.path() / "t"));
+  for (const std::size_t size : {good.size() - 1, std::size_t{20}, std::size_t{7}, std::size_t{0}}) {
+    ASSERT_OK(files::WriteAtomic(dir.path() / "t", good.substr(0, size)));
+    EXPECT_THAT(ReadSafetensorsHeader(dir.path() / "t"), StatusIs(absl::StatusCode::kDataLoss)) << size;
+  }
+  EXPECT_THAT(ReadSafetensorsHeader(dir.path() / "none"), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(Safetensors, TheDataBeginsAtAMultipleOfEight) {
