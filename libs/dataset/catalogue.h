@@ -32,6 +32,7 @@ struct Companion {
   std::vector<std::uint32_t> chunk_checksums;
   // Ascending; every one that is there. Empty: not known (an older version), or more than kMostLabelValues of them.
   std::vector<LabelValue> values{};
+  std::string path{};  // as CatalogueEntry::path
   bool operator==(const Companion&) const = default;
 };
 
@@ -42,6 +43,9 @@ struct CatalogueEntry {
   std::string voxel_digest;  // SHA-256 of the scaled, reoriented source voxels with their shape and spacing
   std::string subject, session, modality;
   std::string source;  // as ScanFile::source; of a split 4D file with "#FRAME" behind it
+  // Where the file lay when it was ingested, absolute: the file, the archive it is in, or the folder of its series. Empty: not
+  // known, ingested by an older program.
+  std::string path;
   std::string collection, case_id;
   Shape3 shape{};         // stored
   Shape3 source_shape{};  // of the file, reoriented

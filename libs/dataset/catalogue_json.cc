@@ -53,10 +53,16 @@ std::vector<LabelValue> Values(const json& object) {
   return out;
 }
 
+// Not in catalogues of programs that did not keep it.
+std::string Path(const json& object) {
+  return object.contains("path") ? Field<std::string>(object, "path") : std::string();
+}
+
 json CompanionsJson(const std::vector<Companion>& companions) {
   json out = json::array();
   for (const Companion& companion : companions) {
     out.push_back({{"chunk_checksums", companion.chunk_checksums},
+                   {"path", companion.path},
                    {"role", companion.role},
                    {"stored_bytes", companion.stored_bytes},
                    {"values", ValuesJson(companion.values)},
@@ -70,7 +76,7 @@ std::vector<Companion> Companions(const json& object) {
   for (const json& item : Field<std::vector<json>>(object, "companions")) {
     out.push_back({Field<std::string>(item, "role"), Field<std::string>(item, "volume"),
                    Field<std::int64_t>(item, "stored_bytes"),
-                   Field<std::vector<std::uint32_t>>(item, "chunk_checksums"), Values(item)});
+                   Field<std::vector<std::uint32_t>>(item, "chunk_checksums"), Values(item), Path(item)});
   }
   return out;
 }
@@ -93,6 +99,7 @@ std::string EntryJson(const CatalogueEntry& entry) {
                         {"modality", entry.modality},
                         {"nonfinite_voxels", entry.nonfinite_voxels},
                         {"orientation", entry.orientation},
+                        {"path", entry.path},
                         {"session", entry.session},
                         {"shape", entry.shape},
                         {"source", entry.source},
@@ -118,6 +125,7 @@ absl::StatusOr<CatalogueEntry> ParseEntry(const std::string& line) {
     entry.session = Field<std::string>(object, "session");
     entry.modality = Field<std::string>(object, "modality");
     entry.source = Field<std::string>(object, "source");
+    entry.path = Path(object);
     entry.collection = Field<std::string>(object, "collection");
     entry.case_id = Field<std::string>(object, "case_id");
     entry.datatype = Field<std::string>(object, "datatype");

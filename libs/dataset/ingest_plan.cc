@@ -124,8 +124,8 @@ class Planner {
       const int frames = split ? headers[i]->frames : 1;
       for (int frame = 0; frame < frames; ++frame) {
         ScanFile& item = plan_.items.emplace_back(file);
+        if (item.path.empty()) item.path = options_.from / file.source;
         if (split) {
-          if (item.path.empty()) item.path = options_.from / file.source;
           item.source = absl::StrCat(file.source, "#", frame);
           item.frame = frame;
         }

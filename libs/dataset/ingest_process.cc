@@ -15,6 +15,7 @@
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/ingest_source.h"
+#include "libs/dataset/originals.h"
 #include "libs/dataset/volume_store.h"
 #include "libs/volume/contract.h"
 
@@ -35,16 +36,6 @@ struct Ending {
 };
 
 Ending Refused(const std::string& reason) { return {Outcome::kRefused, absl::InvalidArgumentError(reason)}; }
-
-// Spacing counts in micrometres: axis orders and header kinds round it differently.
-std::string VoxelDigest(const Volume& volume) {
-  Sha256 sha;
-  sha.Update("amaes-voxels/1\n");
-  for (const std::int64_t size : volume.shape) sha.Update(absl::StrCat(size, "\n"));
-  for (const double spacing : volume.spacing) sha.Update(absl::StrCat(std::llround(spacing * 1000), "\n"));
-  sha.Update(volume.voxels.data(), volume.voxels.size() * sizeof(float));
-  return sha.Finish();
-}
 
 // The largest angle between an axis of the volume and that axis of the scanner, in degrees.
 double Obliqueness(const Volume& volume) {
@@ -97,7 +88,7 @@ absl::StatusOr<std::optional<std::string>> ExclusionOf(const ReadRequest& reques
 
 // The companions that can be taken, on the scan's grid. What cannot is said in the answer; the volume is taken all the same.
 struct Companions {
-  std::vector<std::string> roles;
+  std::vector<std::string> roles, paths;
   std::vector<Volume> volumes;
 };
 
@@ -119,16 +110,16 @@ Companions ReadCompanions(const ReadRequest& request, const NiftiVolume& scan, R
       continue;
     }
     out.roles.push_back(file.role);
+    out.paths.push_back(file.path.string());
     out.volumes.push_back(std::move(read->volume));
   }
   return out;
 }
 
-// A companion is named by its own voxels and by the volume whose box and grid it was brought to.
 CatalogueEntry CompanionEntry(const std::string& role, const Volume& companion, const std::string& volume) {
   CatalogueEntry entry;
   entry.voxel_digest = VoxelDigest(companion);
-  entry.volume = Sha256Hex(absl::StrCat("amaes-companion/1\n", role, "\n", entry.voxel_digest, "\n", volume));
+  entry.volume = CompanionName(role, entry.voxel_digest, volume);
   return entry;
 }
 
@@ -171,7 +162,7 @@ Ending Store(const ReadRequest& request, NiftiVolume& scan, ReadAnswer& answer) 
     absl::StatusOr<std::vector<LabelValue>> values = CountValues(request.volumes, entries[i]);
     if (!values.ok()) return StoreEnding(values.status());
     entry.companions.push_back({companions.roles[i], entries[i].volume, entries[i].stored_bytes,
-                                entries[i].chunk_checksums, *std::move(values)});
+                                entries[i].chunk_checksums, *std::move(values), companions.paths[i]});
   }
   return {Outcome::kVolume, absl::OkStatus()};
 }

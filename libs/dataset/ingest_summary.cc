@@ -14,9 +14,22 @@ namespace {
 
 using Outcome = ReadAnswer::Outcome;
 
+// Where the companions lie now: an answer of the version before tells where they lay.
+void Locate(const std::vector<CompanionFile>& files, std::vector<Companion>& companions) {
+  for (Companion& companion : companions) {
+    const std::filesystem::path name = std::filesystem::path(companion.path).filename();
+    for (const CompanionFile& file : files) {
+      if (file.role == companion.role && (name.empty() || file.path.filename() == name))
+        companion.path = file.path.string();
+    }
+  }
+}
+
 CatalogueEntry EntryOf(const ScanFile& file, const std::string& stamp, const ReadAnswer& answer) {
   CatalogueEntry entry = answer.entry;
   entry.source = file.source;
+  entry.path = file.path.string();
+  Locate(file.companions, entry.companions);
   entry.subject = file.subject;
   entry.session = file.session;
   entry.modality = file.modality;

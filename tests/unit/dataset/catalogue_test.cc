@@ -29,6 +29,7 @@ CatalogueEntry Entry(int number, const std::string& subject) {
   entry.session = "ses-1";
   entry.modality = "T1w";
   entry.source = absl::StrCat(subject, "/T1w \"ä\"\n", number, ".nii.gz");
+  entry.path = absl::StrCat("/data/", entry.source);
   entry.shape = {10 + number, 20, 30};
   entry.source_shape = {11, 21, 31};
   entry.source_spacing = {0.1, 1.0 / 3, 1e-7};
@@ -46,7 +47,7 @@ CatalogueEntry Entry(int number, const std::string& subject) {
   entry.source_maximum = 1e9;
   entry.info = {{"scanner", "Skyra"}};
   entry.flags = {"4d", "nonfinite"};
-  entry.companions = {{"label", Sha256Hex("label"), 12, {1, 2}, {{0, 7}, {2.5, 1}}}};
+  entry.companions = {{"label", Sha256Hex("label"), 12, {1, 2}, {{0, 7}, {2.5, 1}}, "/data/label.nii"}};
   entry.affine = {1, 0, 0, 0.1, 0, 1, 0, -90, 0, 0, 1, 1.0 / 3, 0, 0, 0, 1};
   entry.stamp = "abc";
   entry.stored_bytes = std::int64_t{1} << 53;

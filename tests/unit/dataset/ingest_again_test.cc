@@ -69,6 +69,35 @@ TEST_F(IngestAgainTest, OnlyNewFilesAreRead) {
   EXPECT_EQ(Sources(result.version), Sources(at_once.version));
 }
 
+// Where scan and label lie is in the catalogue; when the folder moved, the next ingest says so and reads nothing.
+TEST_F(IngestAgainTest, PlacesOfFilesAreKept) {
+  const Volume scan = Scan(0);
+  Volume label = scan;
+  for (float& voxel : label.voxels) voxel = voxel > 0.3F ? 1.0F : 0.0F;
+  Write("imagesTr/case-1_0000.nii.gz", scan);
+  Write("labelsTr/case-1.nii.gz", label);
+  ASSERT_OK(files::WriteAtomic(from() / "dataset.json",
+                               R"({"channel_names":{"0":"T1w"},"labels":{"background":0,"lesion":1},)"
+                               R"("file_ending":".nii.gz","numTraining":1})"));
+  IngestOptions options = Options();
+  options.layout = "nnunet";
+  ASSERT_OK_AND_ASSIGN(const IngestResult first, Ingest(options));
+  Publish("", 1);
+  ASSERT_THAT(first.version.entries, SizeIs(1));
+  ASSERT_THAT(first.version.entries[0].companions, SizeIs(1));
+  EXPECT_EQ(first.version.entries[0].path, from() / "imagesTr/case-1_0000.nii.gz");
+  EXPECT_EQ(first.version.entries[0].companions[0].path, from() / "labelsTr/case-1.nii.gz");
+  const std::filesystem::path there = folder_.path() / "elsewhere";
+  std::filesystem::rename(from(), there);
+  IngestOptions next = Next("", "2");
+  next.layout = "nnunet";
+  next.from = there;
+  ASSERT_OK_AND_ASSIGN(const IngestResult second, Ingest(next));
+  EXPECT_EQ(last_.unchanged, 1);
+  EXPECT_EQ(second.version.entries[0].path, there / "imagesTr/case-1_0000.nii.gz");
+  EXPECT_EQ(second.version.entries[0].companions[0].path, there / "labelsTr/case-1.nii.gz");
+}
+
 TEST_F(IngestAgainTest, VolumesThatAreNotMetAreKept) {
   WriteSubjects(5);
   ASSERT_OK_AND_ASSIGN(const IngestResult first, Ingest(Options()));
