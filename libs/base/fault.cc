@@ -15,6 +15,8 @@
 #include "libs/base/log.h"
 
 namespace amaes {
+
+#ifdef AMAES_WITH_FAULTS
 namespace {
 
 struct Fault {
@@ -30,12 +32,19 @@ std::optional<Fault> FromEnvironment() {
   for (absl::string_view field : absl::StrSplit(text, ',')) {
     const std::pair<absl::string_view, absl::string_view> kv = absl::StrSplit(field, absl::MaxSplits('=', 1));
     bool known = true;
-    if (kv.first == "point") fault.point = std::string(kv.second);
-    else if (kv.first == "kill") fault.victim = std::string(kv.second);
-    else if (kv.first == "step") known = absl::SimpleAtoi(kv.second, &fault.address.step);
-    else if (kv.first == "rank") known = absl::SimpleAtoi(kv.second, &fault.address.rank);
-    else if (kv.first == "attempt") known = absl::SimpleAtoi(kv.second, &fault.address.attempt);
-    else known = false;
+    if (kv.first == "point") {
+      fault.point = std::string(kv.second);
+    } else if (kv.first == "kill") {
+      fault.victim = std::string(kv.second);
+    } else if (kv.first == "step") {
+      known = absl::SimpleAtoi(kv.second, &fault.address.step);
+    } else if (kv.first == "rank") {
+      known = absl::SimpleAtoi(kv.second, &fault.address.rank);
+    } else if (kv.first == "attempt") {
+      known = absl::SimpleAtoi(kv.second, &fault.address.attempt);
+    } else {
+      known = false;
+    }
     if (!known) {
       LogError("fault", "AMAES_FAULT has a field that cannot be read", {{"field", field}});
       std::abort();
@@ -49,7 +58,6 @@ bool Matches(std::int64_t wanted, std::int64_t actual) { return wanted < 0 || wa
 }  // namespace
 
 void FaultPoint(absl::string_view point, const FaultAddress& address) {
-#ifdef AMAES_WITH_FAULTS
   static const std::optional<Fault> fault = FromEnvironment();
   static std::atomic<bool> fired{false};
   if (!fault || fault->point != point || !Matches(fault->address.step, address.step) ||
@@ -71,10 +79,9 @@ void FaultPoint(absl::string_view point, const FaultAddress& address) {
   }
   LogWarning("fault", "killing", {{"point", point}, {"step", address.step}, {"pid", victim}});
   kill(victim, SIGKILL);
-#else
-  (void)point;
-  (void)address;
-#endif
 }
+#else
+void FaultPoint(absl::string_view, const FaultAddress&) {}
+#endif
 
 }  // namespace amaes

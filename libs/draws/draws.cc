@@ -9,10 +9,13 @@
 namespace amaes {
 namespace {
 
-std::int64_t TokenCount(std::int64_t patch, std::int64_t token) {
-  AMAES_CHECK(token > 0 && patch >= token && patch % token == 0);
-  const std::int64_t side = patch / token;
-  return side * side * side;
+std::int64_t TokenCount(const Shape3& patch, std::int64_t token) {
+  std::int64_t tokens = 1;
+  for (const std::int64_t side : patch) {
+    AMAES_CHECK(token > 0 && side >= token && side % token == 0);
+    tokens *= side / token;
+  }
+  return tokens;
 }
 
 std::int64_t VisibleTokenCount(std::int64_t tokens, double ratio) {
@@ -21,25 +24,25 @@ std::int64_t VisibleTokenCount(std::int64_t tokens, double ratio) {
 }
 
 // One integer is drawn per axis that is at least as long as the patch, in axis order; none for a shorter one.
-CropDraw Crop(RandomStream stream, const Shape3& volume, std::int64_t patch) {
-  AMAES_CHECK(patch > 0);
+CropDraw Crop(RandomStream stream, const Shape3& volume, const Shape3& patch) {
   CropDraw draw;
+  draw.size = patch;
   for (int axis = 0; axis < 3; ++axis) {
-    AMAES_CHECK(volume[axis] > 0);
-    draw.size[axis] = patch;
-    if (volume[axis] >= patch) {
-      draw.start[axis] = stream.UniformInt(static_cast<std::uint32_t>(volume[axis] - patch + 1));
-      draw.read[axis] = patch;
+    const std::int64_t side = patch[axis];
+    AMAES_CHECK(side > 0 && volume[axis] > 0);
+    if (volume[axis] >= side) {
+      draw.start[axis] = stream.UniformInt(static_cast<std::uint32_t>(volume[axis] - side + 1));
+      draw.read[axis] = side;
     } else {
       draw.read[axis] = volume[axis];
-      draw.before[axis] = (patch - volume[axis]) / 2;
+      draw.before[axis] = (side - volume[axis]) / 2;
     }
   }
   return draw;
 }
 
 // The visible tokens are drawn, since they are fewer at the usual ratio.
-std::vector<std::uint8_t> Mask(RandomStream stream, std::int64_t patch, std::int64_t token, double ratio) {
+std::vector<std::uint8_t> Mask(RandomStream stream, const Shape3& patch, std::int64_t token, double ratio) {
   const std::int64_t tokens = TokenCount(patch, token);
   const std::int64_t visible = VisibleTokenCount(tokens, ratio);
   std::vector<std::uint32_t> order(static_cast<std::size_t>(tokens));
@@ -57,25 +60,25 @@ RandomStream Stream(std::uint64_t seed, Purpose purpose, std::int64_t position) 
 
 }  // namespace
 
-CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, std::int64_t patch) {
+CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, const Shape3& patch) {
   return Crop(Stream(seed, Purpose::kCrop, position), volume, patch);
 }
 
-std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, std::int64_t patch,
+std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, const Shape3& patch,
                                         std::int64_t token, double ratio) {
   return Mask(Stream(seed, Purpose::kMask, position), patch, token, ratio);
 }
 
-std::int64_t MaskedTokenCount(std::int64_t patch, std::int64_t token, double ratio) {
+std::int64_t MaskedTokenCount(const Shape3& patch, std::int64_t token, double ratio) {
   const std::int64_t tokens = TokenCount(patch, token);
   return tokens - VisibleTokenCount(tokens, ratio);
 }
 
-CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, std::int64_t patch) {
+CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, const Shape3& patch) {
   return Crop(Stream(seed, Purpose::kValidationCrop, index), volume, patch);
 }
 
-std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, std::int64_t patch,
+std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, const Shape3& patch,
                                              std::int64_t token, double ratio) {
   return Mask(Stream(seed, Purpose::kValidationMask, index), patch, token, ratio);
 }

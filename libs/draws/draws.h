@@ -23,17 +23,17 @@ struct CropDraw {
 };
 
 // Per axis: uniform start in [0, dim - patch] where the volume is large enough, else everything, padded symmetrically.
-CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, std::int64_t patch);
+CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, const Shape3& patch);
 
-// AMAES masking: of L = (patch/token)^3 tokens exactly L - int(L * (1 - ratio)) are masked, a uniformly random subset.
+// AMAES masking: of the L tokens of a patch (patch[i]/token along each axis) exactly L - int(L * (1 - ratio)) are masked, a uniformly random subset.
 // Row-major over (x, y, z) of the token grid; 1 = masked.
-std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, std::int64_t patch, std::int64_t token,
+std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, const Shape3& patch, std::int64_t token,
                                         double ratio);
-std::int64_t MaskedTokenCount(std::int64_t patch, std::int64_t token, double ratio);
+std::int64_t MaskedTokenCount(const Shape3& patch, std::int64_t token, double ratio);
 
 // The same for fixed validation crops; `index` counts them.
-CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, std::int64_t patch);
-std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, std::int64_t patch,
+CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, const Shape3& patch);
+std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, const Shape3& patch,
                                              std::int64_t token, double ratio);
 
 }  // namespace amaes

@@ -30,23 +30,23 @@ Selection SelectionOf(const DatasetVersion& version, const LoaderOptions& option
   return *std::move(everything);
 }
 
-// What this rank reads, in its order. Thread-safe.
-class RankSamples {
+// One volume of the stream per position.
+class PretrainSource final : public SampleSource {
  public:
-  RankSamples(const DatasetVersion& version, const LoaderOptions& options)
+  PretrainSource(const DatasetVersion& version, const LoaderOptions& options)
       : options_(options),
         entries_(EntriesOf(version, Split::kTrain)),
         stream_(options.seed, version.digest, SelectionOf(version, options)),
         reader_(options, kOpenVolumes) {}
 
-  // `number` counts the rank's samples from the first step on.
-  absl::StatusOr<Sample> Read(std::int64_t number) {
+  absl::StatusOr<Sample> Read(std::int64_t number) override {
     const std::int64_t step = options_.first_step + number / options_.lanes.size();
     const std::int64_t lane = options_.lanes.first + number % options_.lanes.size();
     Sample sample;
     sample.position = step * options_.global_batch + lane;
     sample.volume = stream_.VolumeAt(sample.position);
     const CatalogueEntry& entry = *entries_[sample.volume];
+    sample.shape = options_.patch;
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, entry.shape, options_.patch);
     sample.token_mask =
         DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
@@ -59,8 +59,8 @@ class RankSamples {
     return sample;
   }
 
-  std::int64_t bytes_read() { return reader_.bytes_read(); }
-  std::int64_t cache_hits() const { return reader_.cache_hits(); }
+  std::int64_t bytes_read() override { return reader_.bytes_read(); }
+  std::int64_t cache_hits() const override { return reader_.cache_hits(); }
 
  private:
   bool WasSkipped(std::int64_t position) const {
@@ -91,20 +91,19 @@ class WaitTimer {
 // Reads in Next().
 class DirectLoader final : public Loader {
  public:
-  DirectLoader(const DatasetVersion& version, const LoaderOptions& options, Clock& clock)
-      : clock_(clock), samples_(version, options) {}
+  DirectLoader(std::unique_ptr<SampleSource> source, Clock& clock) : clock_(clock), source_(std::move(source)) {}
 
   absl::StatusOr<Sample> Next() override {
     const WaitTimer timer(clock_, waited_);
-    return samples_.Read(next_++);
+    return source_->Read(next_++);
   }
   absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
-  std::int64_t bytes_read() const override { return samples_.bytes_read(); }
-  std::int64_t cache_hits() const override { return samples_.cache_hits(); }
+  std::int64_t bytes_read() const override { return source_->bytes_read(); }
+  std::int64_t cache_hits() const override { return source_->cache_hits(); }
 
  private:
   Clock& clock_;
-  mutable RankSamples samples_;
+  const std::unique_ptr<SampleSource> source_;
   std::int64_t next_ = 0;
   std::atomic<std::int64_t> waited_{0};
 };
@@ -112,9 +111,9 @@ class DirectLoader final : public Loader {
 // Threads take sample numbers in order and put what they read into a ring; Next takes it out in order.
 class ThreadedLoader final : public Loader {
  public:
-  ThreadedLoader(const DatasetVersion& version, const LoaderOptions& options, Clock& clock)
-      : clock_(clock), samples_(version, options), ring_(static_cast<std::size_t>(options.prefetch)) {
-    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
+  ThreadedLoader(std::unique_ptr<SampleSource> source, const LoaderThreads& threads, Clock& clock)
+      : clock_(clock), source_(std::move(source)), ring_(static_cast<std::size_t>(threads.prefetch)) {
+    for (int i = 0; i < threads.threads; ++i) threads_.emplace_back([this] { Work(); });
   }
 
   ~ThreadedLoader() override {
@@ -139,8 +138,8 @@ class ThreadedLoader final : public Loader {
   }
 
   absl::Duration data_wait() const override { return absl::Nanoseconds(waited_.load()); }
-  std::int64_t bytes_read() const override { return samples_.bytes_read(); }
-  std::int64_t cache_hits() const override { return samples_.cache_hits(); }
+  std::int64_t bytes_read() const override { return source_->bytes_read(); }
+  std::int64_t cache_hits() const override { return source_->cache_hits(); }
 
  private:
   std::optional<absl::StatusOr<Sample>>& Slot(std::int64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -157,7 +156,7 @@ class ThreadedLoader final : public Loader {
 
   void Work() {
     while (const std::optional<std::int64_t> number = Take()) {
-      absl::StatusOr<Sample> sample = samples_.Read(*number);
+      absl::StatusOr<Sample> sample = source_->Read(*number);
       MutexLock lock(mutex_);
       Slot(*number) = std::move(sample);
       ready_.NotifyOne();
@@ -165,7 +164,7 @@ class ThreadedLoader final : public Loader {
   }
 
   Clock& clock_;
-  mutable RankSamples samples_;
+  const std::unique_ptr<SampleSource> source_;
   std::atomic<std::int64_t> waited_{0};
   Mutex mutex_;
   CondVar ready_, room_;
@@ -198,8 +197,12 @@ absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(const DatasetVersion& ver
   if (options.selection != nullptr ? options.selection->size() == 0 : version.Indices(Split::kTrain).empty()) {
     return absl::InvalidArgumentError("the dataset version has no training volume");
   }
-  if (options.threads == 0) return std::make_unique<DirectLoader>(version, options, clock);
-  return std::make_unique<ThreadedLoader>(version, options, clock);
+  return Create(std::make_unique<PretrainSource>(version, options), {options.threads, options.prefetch}, clock);
+}
+
+std::unique_ptr<Loader> Loader::Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads, Clock& clock) {
+  if (threads.threads == 0) return std::make_unique<DirectLoader>(std::move(source), clock);
+  return std::make_unique<ThreadedLoader>(std::move(source), threads, clock);
 }
 
 absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
@@ -222,6 +225,7 @@ absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version
     sample.position = i;
     sample.volume = volumes[order.VolumeAt(i)];
     const CatalogueEntry& entry = *entries[sample.volume];
+    sample.shape = options.patch;
     sample.crop = DrawValidationCrop(seed, i, entry.shape, options.patch);
     sample.token_mask = DrawValidationMask(seed, i, options.patch, options.token, options.mask_ratio);
     const absl::Status status = reader.Fill(entry, sample);

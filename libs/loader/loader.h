@@ -13,22 +13,15 @@
 #include "libs/dataset/catalogue.h"
 #include "libs/dataset/selection.h"
 #include "libs/draws/draws.h"
+#include "libs/loader/sample_source.h"
 
 namespace amaes {
-
-struct Sample {
-  std::int64_t position = 0;       // in the stream; for fixed crops: the crop's index
-  std::int64_t volume = 0;         // index into the training volumes; for fixed crops: into the volumes of their split
-  CropDraw crop;
-  std::vector<float> patch;        // patch^3, z fastest; empty when skipped
-  std::vector<std::uint8_t> token_mask;  // (patch/token)^3, 1 = masked
-  bool skipped = false;                  // damaged chunk under policy skip, now or in an earlier attempt: weight 0
-};
 
 struct LoaderOptions {
   std::filesystem::path volumes;   // the volume store
   std::uint64_t seed = 1;
-  std::int64_t patch = 128, token = 4;
+  Shape3 patch = Cube(128);
+  std::int64_t token = 4;
   double mask_ratio = 0.6;
   std::int64_t global_batch = 1;
   LaneRange lanes;                 // of this rank
@@ -42,6 +35,12 @@ struct LoaderOptions {
   std::shared_ptr<const std::vector<std::int64_t>> skip_positions = nullptr;
 };
 
+// How a loader works ahead.
+struct LoaderThreads {
+  int threads = 1;            // 0 = read in Next()
+  std::int64_t prefetch = 4;  // samples ready or in work ahead; positive when there are threads
+};
+
 // One consumer thread. The destructor stops and joins.
 class Loader {
  public:
@@ -49,6 +48,8 @@ class Loader {
   //   - InvalidArgument: no training volume in the version, or options that do not fit together.
   static absl::StatusOr<std::unique_ptr<Loader>> Create(const DatasetVersion& version, const LoaderOptions& options,
                                                         Clock& clock);
+  // Over any source. `clock` outlives the loader.
+  static std::unique_ptr<Loader> Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads, Clock& clock);
   virtual ~Loader() = default;
   // The next sample of this rank: lanes in order, steps in order. Blocks until it is ready.
   //   - DataLoss: a damaged chunk (policy fail), volume and chunk named.   - NotFound: a stored volume is missing.

@@ -39,8 +39,10 @@ absl::Status ReadPatch(StoredVolume& volume, const CropDraw& crop, std::vector<f
 
 absl::Status CheckLoaderOptions(const LoaderOptions& options) {
   const auto refuse = [](auto... parts) { return absl::InvalidArgumentError(absl::StrCat("loader: ", parts...)); };
-  if (options.patch < 1 || options.token < 1 || options.patch % options.token != 0) {
-    return refuse("patch ", options.patch, " is no multiple of token ", options.token);
+  for (const std::int64_t side : options.patch) {
+    if (side < 1 || options.token < 1 || side % options.token != 0) {
+      return refuse("patch ", ShapeText(options.patch), " is no multiple of token ", options.token);
+    }
   }
   if (!(options.mask_ratio >= 0 && options.mask_ratio <= 1)) return refuse("mask ratio ", options.mask_ratio);
   return absl::OkStatus();
@@ -49,11 +51,11 @@ absl::Status CheckLoaderOptions(const LoaderOptions& options) {
 absl::Status SampleReader::Fill(const CatalogueEntry& entry, Sample& sample) {
   const auto read = [&]() -> absl::Status {
     AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<StoredVolume> volume, cache_.Get(entry));
-    return ReadPatch(*volume, sample.crop, sample.patch);
+    return ReadPatch(*volume, sample.crop, sample.input);
   };
   const absl::Status status = read();
   if (status.ok()) return status;
-  sample.patch.clear();
+  sample.input.clear();
   if (absl::IsDataLoss(status) && skip_damaged_) {
     sample.skipped = true;
     return absl::OkStatus();

@@ -21,7 +21,7 @@ class SampleReader {
   SampleReader(const LoaderOptions& options, std::size_t open_volumes)
       : skip_damaged_(options.skip_damaged), cache_(options.volumes, open_volumes, options.cache_bytes) {}
 
-  // Fills sample.patch from sample.crop; under policy skip, damage sets sample.skipped instead.   Errors as
+  // Fills sample.input from sample.crop; under policy skip, damage sets sample.skipped instead.   Errors as
   // Loader::Next.
   absl::Status Fill(const CatalogueEntry& entry, Sample& sample);
 

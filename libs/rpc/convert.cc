@@ -19,9 +19,26 @@ absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
-v1::JobKind ToProto(JobKind kind) { return kind == JobKind::kIngest ? v1::JOB_KIND_INGEST : v1::JOB_KIND_PRETRAIN; }
+v1::JobKind ToProto(JobKind kind) {
+  switch (kind) {
+    case JobKind::kPretrain:
+      return v1::JOB_KIND_PRETRAIN;
+    case JobKind::kFinetune:
+      return v1::JOB_KIND_FINETUNE;
+    case JobKind::kEvaluate:
+      return v1::JOB_KIND_EVALUATE;
+    case JobKind::kIngest:
+      return v1::JOB_KIND_INGEST;
+  }
+  return v1::JOB_KIND_UNSPECIFIED;
+}
 
-JobKind ToJobKind(v1::JobKind kind) { return kind == v1::JOB_KIND_INGEST ? JobKind::kIngest : JobKind::kPretrain; }
+JobKind ToJobKind(v1::JobKind kind) {
+  for (const JobKind each : {JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest}) {
+    if (kind == ToProto(each)) return each;
+  }
+  return JobKind::kPretrain;
+}
 
 v1::JobState ToProto(JobState state) {
   switch (state) {

@@ -16,7 +16,7 @@ v1::Checkpoint ToProto(const CheckpointRecord& record) {
   out.set_parent(record.parent);
   out.set_dataset_version(record.dataset);
   out.set_dataset_digest(record.dataset_digest);
-  out.set_loss_masked(record.loss_masked);
+  out.mutable_metrics()->insert(record.metrics.begin(), record.metrics.end());
   return out;
 }
 
@@ -34,7 +34,7 @@ CheckpointRecord ToCheckpointRecord(const v1::Checkpoint& proto) {
   out.parent = proto.parent();
   out.dataset = proto.dataset_version();
   out.dataset_digest = proto.dataset_digest();
-  out.loss_masked = proto.loss_masked();
+  out.metrics = MetricMap(proto.metrics().begin(), proto.metrics().end());
   return out;
 }
 

@@ -1,4 +1,5 @@
 // Values of fields: from text, to JSON, against their range.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -30,6 +31,9 @@ Json ToJson(const Field& field, const JobSpec& spec) {
       [](auto* value) -> Json {
         if constexpr (std::is_same_v<Pointee<decltype(value)>, JobKind>) {
           return JobKindName(*value);
+        } else if constexpr (std::is_same_v<Pointee<decltype(value)>, Shape3>) {
+          const Shape3& shape = *value;
+          return shape == Cube(shape[0]) ? Json(shape[0]) : Json(ShapeText(shape));
         } else {
           return *value;
         }
@@ -67,8 +71,9 @@ bool FromText(absl::string_view text, bool& out) {
   out = text == "true";
   return out || text == "false";
 }
+bool FromText(absl::string_view text, Shape3& out) { return ParseShape(std::string(text), out); }
 bool FromText(absl::string_view text, JobKind& out) {
-  for (const JobKind kind : {JobKind::kPretrain, JobKind::kIngest}) {
+  for (const JobKind kind : {JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest}) {
     if (text != JobKindName(kind)) continue;
     out = kind;
     return true;
@@ -78,7 +83,19 @@ bool FromText(absl::string_view text, JobKind& out) {
 
 }  // namespace
 
-const char* JobKindName(JobKind kind) { return kind == JobKind::kPretrain ? "pretrain" : "ingest"; }
+const char* JobKindName(JobKind kind) {
+  switch (kind) {
+    case JobKind::kPretrain:
+      return "pretrain";
+    case JobKind::kFinetune:
+      return "finetune";
+    case JobKind::kEvaluate:
+      return "evaluate";
+    case JobKind::kIngest:
+      return "ingest";
+  }
+  return "";
+}
 
 std::string FieldTypeName(const Field& field) {
   JobSpec spec;
@@ -91,6 +108,8 @@ std::string FieldTypeName(const Field& field) {
           return "number";
         } else if constexpr (std::is_integral_v<T>) {
           return "whole number";
+        } else if constexpr (std::is_same_v<T, Shape3>) {
+          return "shape";
         } else {
           return "text";
         }
@@ -105,6 +124,9 @@ std::string FieldAllowed(const Field& field) {
   if (std::holds_alternative<bool*>(ref)) return "true or false";
   if (std::holds_alternative<std::uint64_t*>(ref)) return "a whole number from 0 to 18446744073709551615";
   if (std::holds_alternative<std::string*>(ref)) return "a text";
+  if (std::holds_alternative<Shape3*>(ref)) {
+    return absl::StrCat("a whole number ", RangeText(field.range), ", or three of them such as 96x96x24");
+  }
   return absl::StrCat("a ", FieldTypeName(field), " ", RangeText(field.range));
 }
 
@@ -117,7 +139,8 @@ absl::Status SetField(const Field& field, absl::string_view text, ScalarStyle st
       [&](auto* value) {
         using T = Pointee<decltype(value)>;
         constexpr bool kIsText = std::is_same_v<T, std::string> || std::is_same_v<T, JobKind>;
-        if (style == ScalarStyle::kQuoted && !kIsText) return false;
+        constexpr bool kIsShape = std::is_same_v<T, Shape3>;
+        if (style == ScalarStyle::kQuoted && !kIsText && !kIsShape) return false;
         if (style == ScalarStyle::kJsonLiteral && kIsText) return false;
         T parsed{};
         if (!FromText(text, parsed)) return false;
@@ -133,14 +156,19 @@ absl::Status SetField(const Field& field, absl::string_view text, ScalarStyle st
 std::string CheckFieldRange(const Field& field, const JobSpec& spec) {
   const Json value = ToJson(field, spec);
   bool ok = true;
+  const FieldRange& range = field.range;
+  // Written so that NaN is out of range.
+  const auto inside = [&](double number) {
+    return (range.low_open ? number > range.low : number >= range.low) &&
+           (range.high_open ? number < range.high : number <= range.high);
+  };
   if (!field.choices.empty()) {
     ok = std::find(field.choices.begin(), field.choices.end(), value.get<std::string>()) != field.choices.end();
-  } else if (value.is_number() && !std::holds_alternative<std::uint64_t*>(Ref(field, spec))) {
-    const double number = value.get<double>();
-    const FieldRange& range = field.range;
-    // Written so that NaN is out of range.
-    ok = (range.low_open ? number > range.low : number >= range.low) &&
-         (range.high_open ? number < range.high : number <= range.high);
+  } else if (const FieldRef ref = Ref(field, spec); std::holds_alternative<Shape3*>(ref)) {
+    const Shape3& shape = *std::get<Shape3*>(ref);
+    ok = std::all_of(shape.begin(), shape.end(), [&](std::int64_t side) { return inside(static_cast<double>(side)); });
+  } else if (value.is_number() && !std::holds_alternative<std::uint64_t*>(ref)) {
+    ok = inside(value.get<double>());
   }
   if (ok) return "";
   return absl::StrCat(FieldValueJson(field, spec), " is not ", FieldAllowed(field));

@@ -6,9 +6,10 @@
 namespace amaes {
 namespace {
 
-constexpr FieldScope kAll = FieldScope::kAll;
-constexpr FieldScope kPretrain = FieldScope::kPretrain;
-constexpr FieldScope kIngest = FieldScope::kIngest;
+constexpr KindSet kAll{JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest};
+constexpr KindSet kTraining{JobKind::kPretrain, JobKind::kFinetune};
+constexpr KindSet kPretrain{JobKind::kPretrain};
+constexpr KindSet kIngest{JobKind::kIngest};
 
 constexpr FieldRange kNone{};
 constexpr FieldRange kSteps{0, 1e9};
@@ -16,11 +17,12 @@ constexpr FieldRange kShare{0, 1, true, true};
 constexpr FieldRange kMoment{0, 1, false, true};
 
 #define AMAES_AT(member) [](JobSpec& spec) -> FieldRef { return &spec.member; }
+#define AMAES_TRAINING(member) [](JobSpec& spec) -> FieldRef { return &spec.training().member; }
 
 void AddCommon(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
-      {"kind", kAll, AMAES_AT(kind), "", kNone, {"pretrain", "ingest"}, "what the job does", {"type"}},
+      {"kind", kAll, AMAES_AT(kind), "", kNone, {"pretrain", "finetune", "evaluate", "ingest"}, "what the job does", {"type"}},
       {"name", kAll, AMAES_AT(name), "", kNone, {}, "shown to people; [a-z0-9-], at most 63; empty = the job's id",
        {"title"}},
       {"priority", kAll, AMAES_AT(priority), "", {0, 100}, {}, "0 to 100, higher first", {}},
@@ -31,24 +33,24 @@ void AddCommon(std::vector<Field>& out) {
 void AddData(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
-      {"dataset.name", kPretrain, AMAES_AT(pretrain.dataset.name), "", kNone, {}, "dataset to train on; required",
+      {"dataset.name", kTraining, AMAES_TRAINING(dataset.name), "", kNone, {}, "dataset to train on; required",
        {"data"}},
-      {"dataset.version", kPretrain, AMAES_AT(pretrain.dataset.version), "", {0, 1e9}, {}, "0 = the newest at submit",
+      {"dataset.version", kTraining, AMAES_TRAINING(dataset.version), "", {0, 1e9}, {}, "0 = the newest at submit",
        {}},
-      {"dataset.digest", kPretrain, AMAES_AT(pretrain.dataset.digest), "", kNone, {},
+      {"dataset.digest", kTraining, AMAES_TRAINING(dataset.digest), "", kNone, {},
        "SHA-256 of the version; filled at submit", {}},
-      {"dataset.filter", kPretrain, AMAES_AT(pretrain.dataset.filter), "", kNone, {},
+      {"dataset.filter", kTraining, AMAES_TRAINING(dataset.filter), "", kNone, {},
        "training volumes to use, e.g. \"modality=T1w|T2w foreground_share>=0.1\"; empty = all", {"filter", "select"}},
-      {"dataset.repeats", kPretrain, AMAES_AT(pretrain.dataset.repeats), "", kNone, {},
+      {"dataset.repeats", kTraining, AMAES_TRAINING(dataset.repeats), "", kNone, {},
        "visits of a volume per pass, e.g. \"collection=OASIS3:2\"; empty = one each", {"repeats", "weights"}},
-      {"dataset.selection", kPretrain, AMAES_AT(pretrain.dataset.selection), "", kNone, {},
+      {"dataset.selection", kTraining, AMAES_TRAINING(dataset.selection), "", kNone, {},
        "SHA-256 of the resolved list; filled at submit", {}},
-      {"network.name", kPretrain, AMAES_AT(pretrain.network.name), "", kNone, NetworkNames(),
+      {"network.name", kTraining, AMAES_TRAINING(network.name), "", kNone, NetworkNames(),
        "unet_b (32 filters), unet_xl (64) or unet (as many as network.filters says)", {"model", "architecture"}},
-      {"network.filters", kPretrain, AMAES_AT(pretrain.network.filters), "channels", {0, 512}, {},
+      {"network.filters", kTraining, AMAES_TRAINING(network.filters), "channels", {0, 512}, {},
        "channels of the first level; 0 = the network's own", {"starting_filters", "width"}},
-      {"patch", kPretrain, AMAES_AT(pretrain.patch), "voxels per side", {32, 512}, {},
-       "cube that the network sees; a multiple of 16", {"patch_size", "crop_size"}},
+      {"patch", kTraining, AMAES_TRAINING(patch), "voxels", {8, 1024}, {},
+       "what the network sees, along x, y, z; multiples of what it asks for", {"patch_size", "crop_size"}},
       {"mask.ratio", kPretrain, AMAES_AT(pretrain.mask.ratio), "", kShare, {}, "share of tokens masked, exact count",
        {"mask_ratio", "masking_ratio"}},
       {"mask.token", kPretrain, AMAES_AT(pretrain.mask.token), "voxels per side", {1, 256}, {},
@@ -62,27 +64,27 @@ void AddData(std::vector<Field>& out) {
 void AddTraining(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
-      {"optimizer.learning_rate", kPretrain, AMAES_AT(pretrain.optimizer.learning_rate), "per step", {0, 10, true},
+      {"optimizer.learning_rate", kTraining, AMAES_TRAINING(optimizer.learning_rate), "per step", {0, 10, true},
        {}, "AdamW's highest learning rate", {"lr", "learning_rate", "optimizer.lr"}},
-      {"optimizer.beta1", kPretrain, AMAES_AT(pretrain.optimizer.beta1), "", kMoment, {}, "decay of the first moment",
+      {"optimizer.beta1", kTraining, AMAES_TRAINING(optimizer.beta1), "", kMoment, {}, "decay of the first moment",
        {}},
-      {"optimizer.beta2", kPretrain, AMAES_AT(pretrain.optimizer.beta2), "", kMoment, {},
+      {"optimizer.beta2", kTraining, AMAES_TRAINING(optimizer.beta2), "", kMoment, {},
        "decay of the second moment", {}},
-      {"optimizer.epsilon", kPretrain, AMAES_AT(pretrain.optimizer.epsilon), "", {0, 1, true}, {},
+      {"optimizer.epsilon", kTraining, AMAES_TRAINING(optimizer.epsilon), "", {0, 1, true}, {},
        "added to the root of the second moment", {"eps", "optimizer.eps"}},
-      {"optimizer.weight_decay", kPretrain, AMAES_AT(pretrain.optimizer.weight_decay), "", {0, 10}, {},
+      {"optimizer.weight_decay", kTraining, AMAES_TRAINING(optimizer.weight_decay), "", {0, 10}, {},
        "decoupled, on all parameters", {"wd", "optimizer.wd"}},
-      {"schedule.steps", kPretrain, AMAES_AT(pretrain.schedule.steps), "steps", kSteps, {},
+      {"schedule.steps", kTraining, AMAES_TRAINING(schedule.steps), "steps", kSteps, {},
        "optimiser updates; 0 = from schedule.passes", {"max_steps", "num_steps", "iterations"}},
-      {"schedule.passes", kPretrain, AMAES_AT(pretrain.schedule.passes), "passes", {0, 1e6, true}, {},
+      {"schedule.passes", kTraining, AMAES_TRAINING(schedule.passes), "passes", {0, 1e6, true}, {},
        "through the training volumes; used when schedule.steps is 0", {"epochs", "max_epochs", "num_epochs"}},
-      {"schedule.warmup_steps", kPretrain, AMAES_AT(pretrain.schedule.warmup_steps), "steps", {-1, 1e9}, {},
+      {"schedule.warmup_steps", kTraining, AMAES_TRAINING(schedule.warmup_steps), "steps", {-1, 1e9}, {},
        "linear warm-up; -1 = 5 % of the steps", {"warmup", "schedule.warmup"}},
-      {"schedule.warmup_start_factor", kPretrain, AMAES_AT(pretrain.schedule.warmup_start_factor), "", {0, 1}, {},
+      {"schedule.warmup_start_factor", kTraining, AMAES_TRAINING(schedule.warmup_start_factor), "", {0, 1}, {},
        "learning rate at step 0 as a share of optimizer.learning_rate", {}},
-      {"global_batch", kPretrain, AMAES_AT(pretrain.global_batch), "samples", {1, 65536}, {},
+      {"global_batch", kTraining, AMAES_TRAINING(global_batch), "samples", {1, 65536}, {},
        "samples per step, whatever the number of workers", {"batch_size", "batch"}},
-      {"micro_batch", kPretrain, AMAES_AT(pretrain.micro_batch), "samples", {1, 4096}, {}, "samples per forward pass",
+      {"micro_batch", kTraining, AMAES_TRAINING(micro_batch), "samples", {1, 4096}, {}, "samples per forward pass",
        {"batch_size_per_gpu"}},
   });
   // clang-format on
@@ -91,36 +93,36 @@ void AddTraining(std::vector<Field>& out) {
 void AddPlaces(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
-      {"workers", kPretrain, AMAES_AT(pretrain.workers), "slots", {1, 4096}, {}, "training processes, one per slot",
+      {"workers", kTraining, AMAES_TRAINING(workers), "slots", {1, 4096}, {}, "training processes, one per slot",
        {"gpus", "num_gpus", "world_size", "ranks"}},
-      {"device", kPretrain, AMAES_AT(pretrain.device), "", kNone, {"auto", "cpu", "gpu"}, "kind of slot",
+      {"device", kTraining, AMAES_TRAINING(device), "", kNone, {"auto", "cpu", "gpu"}, "kind of slot",
        {"accelerator"}},
-      {"precision", kPretrain, AMAES_AT(pretrain.precision), "", kNone, {"fp32", "bf16"},
+      {"precision", kTraining, AMAES_TRAINING(precision), "", kNone, {"fp32", "bf16"},
        "fp32 = IEEE, no TF32; bf16 = autocast, weights and optimiser stay fp32", {"dtype"}},
-      {"deterministic", kPretrain, AMAES_AT(pretrain.deterministic), "", kNone, {}, "the same bits on every run", {}},
-      {"threads_per_worker", kPretrain, AMAES_AT(pretrain.threads_per_worker), "threads", {1, 1024}, {},
+      {"deterministic", kTraining, AMAES_TRAINING(deterministic), "", kNone, {}, "the same bits on every run", {}},
+      {"threads_per_worker", kTraining, AMAES_TRAINING(threads_per_worker), "threads", {1, 1024}, {},
        "of a worker's tensor operations on the CPU", {"threads", "num_threads"}},
-      {"seed", kPretrain, AMAES_AT(pretrain.seed), "", kNone, {}, "names every random draw of the run",
+      {"seed", kTraining, AMAES_TRAINING(seed), "", kNone, {}, "names every random draw of the run",
        {"random_seed"}},
-      {"checkpoint.every_steps", kPretrain, AMAES_AT(pretrain.checkpoint.every_steps), "steps", {1, 1e9}, {},
+      {"checkpoint.every_steps", kTraining, AMAES_TRAINING(checkpoint.every_steps), "steps", {1, 1e9}, {},
        "and always after the last step", {"checkpoint_every", "checkpoint.every"}},
-      {"checkpoint.keep", kPretrain, AMAES_AT(pretrain.checkpoint.keep), "checkpoints", {1, 10000}, {},
+      {"checkpoint.keep", kTraining, AMAES_TRAINING(checkpoint.keep), "checkpoints", {1, 10000}, {},
        "newest verified ones kept", {}},
-      {"validation.every_steps", kPretrain, AMAES_AT(pretrain.validation.every_steps), "steps", kSteps, {},
+      {"validation.every_steps", kTraining, AMAES_TRAINING(validation.every_steps), "steps", kSteps, {},
        "and always before the first and after the last step; 0 = never", {"validation_every", "validation.every"}},
-      {"validation.crops", kPretrain, AMAES_AT(pretrain.validation.crops), "crops", {1, 4096}, {},
+      {"validation.crops", kTraining, AMAES_TRAINING(validation.crops), "crops", {1, 4096}, {},
        "fixed crops with fixed masks, as many held-out as training", {}},
-      {"loader.threads", kPretrain, AMAES_AT(pretrain.loader.threads), "threads", {1, 256}, {}, "per worker",
+      {"loader.threads", kTraining, AMAES_TRAINING(loader.threads), "threads", {1, 256}, {}, "per worker",
        {"num_workers"}},
-      {"loader.prefetch", kPretrain, AMAES_AT(pretrain.loader.prefetch), "samples", {1, 4096}, {},
+      {"loader.prefetch", kTraining, AMAES_TRAINING(loader.prefetch), "samples", {1, 4096}, {},
        "ready ahead, per worker", {"prefetch_factor"}},
-      {"loader.cache_mib", kPretrain, AMAES_AT(pretrain.loader.cache_mib), "MiB", {0, 1 << 24}, {},
+      {"loader.cache_mib", kTraining, AMAES_TRAINING(loader.cache_mib), "MiB", {0, 1 << 24}, {},
        "compressed chunks kept in memory, per worker", {"cache", "cache_size"}},
-      {"loader.on_damage", kPretrain, AMAES_AT(pretrain.loader.on_damage), "", kNone, {"fail", "skip"},
+      {"loader.on_damage", kTraining, AMAES_TRAINING(loader.on_damage), "", kNone, {"fail", "skip"},
        "what a damaged chunk of a volume does", {}},
-      {"restart.max_restarts", kPretrain, AMAES_AT(pretrain.restart.max_restarts), "restarts", {0, 1e6}, {},
+      {"restart.max_restarts", kTraining, AMAES_TRAINING(restart.max_restarts), "restarts", {0, 1e6}, {},
        "after worker failures; 0 = never", {"retries", "max_retries"}},
-      {"restart.no_progress_limit", kPretrain, AMAES_AT(pretrain.restart.no_progress_limit), "restarts", {1, 1e6}, {},
+      {"restart.no_progress_limit", kTraining, AMAES_TRAINING(restart.no_progress_limit), "restarts", {1, 1e6}, {},
        "restarts in a row without a new checkpoint or step", {}},
   });
   // clang-format on
@@ -150,6 +152,7 @@ void AddIngest(std::vector<Field>& out) {
        "NaN and infinities: 0 instead, or the file is not taken", {"nan"}},
       {"labels", kIngest, AMAES_AT(ingest.labels), "", kNone, {},
        "ingest label maps and masks with the volumes that they belong to", {}},
+      {"workers", {JobKind::kEvaluate}, AMAES_AT(evaluate.workers), "slots", {1, 4096}, {}, "that share the cases", {"slots"}},
       {"workers", kIngest, AMAES_AT(ingest.workers), "slots", {1, 4096}, {}, "that read at the same time", {"slots"}},
       {"processes", kIngest, AMAES_AT(ingest.processes), "processes", {0, 1024}, {},
        "files read at once on a slot; 0 = the slot's cores", {"num_workers"}},
@@ -162,6 +165,7 @@ void AddIngest(std::vector<Field>& out) {
 }
 
 #undef AMAES_AT
+#undef AMAES_TRAINING
 
 }  // namespace
 
@@ -178,21 +182,16 @@ const std::vector<Field>& SpecFields() {
   return *fields;
 }
 
-bool AppliesTo(const Field& field, JobKind kind) {
-  switch (field.scope) {
-    case FieldScope::kAll:
-      return true;
-    case FieldScope::kPretrain:
-      return kind == JobKind::kPretrain;
-    case FieldScope::kIngest:
-      return kind == JobKind::kIngest;
+JobKind FirstKind(const Field& field) {
+  for (const JobKind kind : {JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate}) {
+    if (field.kinds.contains(kind)) return kind;
   }
-  return false;
+  return JobKind::kIngest;
 }
 
 const Field* FindField(absl::string_view path, JobKind kind) {
   for (const Field& field : SpecFields()) {
-    if (field.path == path && AppliesTo(field, kind)) return &field;
+    if (field.path == path && field.kinds.contains(kind)) return &field;
   }
   return nullptr;
 }

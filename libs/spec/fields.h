@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,12 +14,23 @@
 
 namespace amaes {
 
-enum class FieldScope { kAll, kPretrain, kIngest };
+// The kinds of job that have a field.
+class KindSet {
+ public:
+  constexpr KindSet(std::initializer_list<JobKind> kinds) {
+    for (const JobKind kind : kinds) bits_ |= 1u << static_cast<unsigned>(kind);
+  }
+  constexpr bool contains(JobKind kind) const { return (bits_ >> static_cast<unsigned>(kind) & 1u) != 0; }
 
-// Where a field lies in a spec; its alternative is the field's type. A JobKind is a text for everybody else.
-using FieldRef = std::variant<std::string*, std::int64_t*, std::uint64_t*, double*, bool*, JobKind*>;
+ private:
+  unsigned bits_ = 0;
+};
 
-// Bounds of a number, "open" when the bound itself is not allowed. Does not apply to texts, switches and `seed`.
+// Where a field lies in a spec; its alternative is the field's type. A JobKind is a text for everybody else; a Shape3 is
+// one whole number for a cube, or a text such as 96x96x24.
+using FieldRef = std::variant<std::string*, std::int64_t*, std::uint64_t*, double*, bool*, Shape3*, JobKind*>;
+
+// Bounds of a number, or of each number of a shape; "open" when the bound itself is not allowed. Does not apply to texts, switches and `seed`.
 struct FieldRange {
   double low = 0;
   double high = 0;
@@ -28,8 +40,8 @@ struct FieldRange {
 
 struct Field {
   std::string path;  // dotted, as in YAML
-  FieldScope scope = FieldScope::kAll;
-  FieldRef (*at)(JobSpec&) = nullptr;
+  KindSet kinds{};
+  FieldRef (*at)(JobSpec&) = nullptr;  // needs the spec's kind to be set
   std::string unit;                  // "" = none
   FieldRange range;                  // of a number
   std::vector<std::string> choices;  // of a text; empty = any
@@ -40,7 +52,8 @@ struct Field {
 // In the order of job_spec.h. Never destroyed.
 const std::vector<Field>& SpecFields();
 
-bool AppliesTo(const Field& field, JobKind kind);
+// Of a kind that has the field, the first in order.
+JobKind FirstKind(const Field& field);
 // Null when no field of this path applies to `kind`.
 const Field* FindField(absl::string_view path, JobKind kind);
 

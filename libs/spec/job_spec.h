@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "libs/volume/volume.h"
+
 namespace amaes {
 
-enum class JobKind { kPretrain, kIngest };
+enum class JobKind { kPretrain, kFinetune, kEvaluate, kIngest };
 
-struct PretrainSpec {
+// What every job that trains a network has.
+struct TrainingSpec {
   struct Dataset {
     std::string name;          // required
     std::int64_t version = 0;  // 0 = the newest at submit; resolved before the job is stored
@@ -24,14 +27,7 @@ struct PretrainSpec {
     std::string name = "unet_b";  // unet_b (32 filters), unet_xl (64), unet (any: `filters`)
     std::int64_t filters = 0;     // starting width; 0 = the name's own
   } network;
-  std::int64_t patch = 128;  // voxels per side; a multiple of 16, at least 32
-  struct Mask {
-    double ratio = 0.6;      // share of tokens masked, exact count; in (0, 1)
-    std::int64_t token = 4;  // voxels per side of a token; divides patch
-  } mask;
-  struct Loss {
-    std::string region = "whole";  // whole | masked: which voxels the MSE is over
-  } loss;
+  Shape3 patch = Cube(128);  // voxels along x, y, z; multiples of what the network asks for
   struct Optimizer {
     double learning_rate = 1e-4;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
@@ -71,6 +67,22 @@ struct PretrainSpec {
   } restart;
 };
 
+struct PretrainSpec : TrainingSpec {
+  struct Mask {
+    double ratio = 0.6;      // share of tokens masked, exact count; in (0, 1)
+    std::int64_t token = 4;  // voxels per side of a token; divides patch
+  } mask;
+  struct Loss {
+    std::string region = "whole";  // whole | masked: which voxels the MSE is over
+  } loss;
+};
+
+struct FinetuneSpec : TrainingSpec {};
+
+struct EvaluateSpec {
+  std::int64_t workers = 1;  // slots that share the cases
+};
+
 struct IngestSpec {
   std::string dataset;             // name of the dataset to make a version of
   std::string from;                // absolute folder on the agent's node
@@ -92,11 +104,21 @@ struct JobSpec {
   JobKind kind = JobKind::kPretrain;
   std::string name;            // shown to people; [a-z0-9-]{1,63}; empty = the job's id
   std::int64_t priority = 50;  // 0 … 100, higher first
-  PretrainSpec pretrain;       // when kind = pretrain
-  IngestSpec ingest;           // when kind = ingest
+  PretrainSpec pretrain;       // the one of these four that `kind` names
+  FinetuneSpec finetune;
+  EvaluateSpec evaluate;
+  IngestSpec ingest;
+
+  // Whether `training()` may be asked for.
+  bool trains() const { return kind == JobKind::kPretrain || kind == JobKind::kFinetune; }
+  TrainingSpec& training() { return kind == JobKind::kFinetune ? static_cast<TrainingSpec&>(finetune) : pretrain; }
+  const TrainingSpec& training() const { return const_cast<JobSpec*>(this)->training(); }
 
   // Slots the job needs at once.
-  std::int64_t slots() const { return kind == JobKind::kPretrain ? pretrain.workers : ingest.workers; }
+  std::int64_t slots() const {
+    if (trains()) return training().workers;
+    return kind == JobKind::kEvaluate ? evaluate.workers : ingest.workers;
+  }
 };
 
 }  // namespace amaes

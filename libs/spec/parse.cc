@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -18,7 +19,7 @@ std::string AtLine(const Leaf& leaf) { return leaf.line > 0 ? absl::StrCat(" (li
 std::vector<std::string> FieldsOfGroup(absl::string_view group, JobKind kind) {
   std::vector<std::string> out;
   for (const Field& field : SpecFields()) {
-    if (AppliesTo(field, kind) && absl::StartsWith(field.path, absl::StrCat(group, "."))) out.push_back(field.path);
+    if (field.kinds.contains(kind) && absl::StartsWith(field.path, absl::StrCat(group, "."))) out.push_back(field.path);
   }
   return out;
 }
@@ -30,15 +31,16 @@ std::string ExpandShorthand(const Leaf& leaf, JobKind kind) {
 }
 
 std::string UnknownField(const Leaf& leaf, JobKind kind) {
-  const JobKind other = kind == JobKind::kPretrain ? JobKind::kIngest : JobKind::kPretrain;
+  const auto is_other = [&](const Field& field) { return field.path == leaf.path; };
+  const auto other = std::find_if(SpecFields().begin(), SpecFields().end(), is_other);
   std::vector<KnownName> known;
   for (const Field& field : SpecFields()) {
-    if (AppliesTo(field, kind)) known.push_back({field.path, field.also});
+    if (field.kinds.contains(kind)) known.push_back({field.path, field.also});
   }
   const std::string nearest = NearestName(leaf.path, known);
   std::string out =
-      FindField(leaf.path, other) != nullptr
-          ? absl::StrCat("is a field of kind ", JobKindName(other), ", and this job's kind is ", JobKindName(kind))
+      other != SpecFields().end()
+          ? absl::StrCat("is a field of kind ", JobKindName(FirstKind(*other)), ", and this job's kind is ", JobKindName(kind))
           : "unknown field";
   if (!nearest.empty()) absl::StrAppend(&out, "; did you mean ", nearest, "?");
   return out;
@@ -125,6 +127,7 @@ ParsedSpec ParseSpecLayers(const std::vector<std::string>& texts, const std::vec
   std::vector<Leaf> all;
   for (const Layer& layer : layers) all.insert(all.end(), layer.leaves.begin(), layer.leaves.end());
   const JobKind kind = FindKind(all);
+  out.spec.kind = kind;
   for (const Layer& layer : layers) ApplyLayer(layer, kind, out);
   return out;
 }
@@ -138,6 +141,7 @@ absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json) {
   if (!leaves.ok()) return absl::InvalidArgumentError(absl::StrCat("job spec: ", leaves.status().message()));
   const JobKind kind = FindKind(*leaves);
   JobSpec spec;
+  spec.kind = kind;
   std::vector<std::string> problems;
   std::set<std::string> seen;
   for (const Leaf& leaf : *leaves) {
@@ -154,7 +158,7 @@ absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json) {
     if (!wrong.empty()) problems.push_back(absl::StrCat(leaf.path, ": ", wrong));
   }
   for (const Field& field : SpecFields()) {
-    if (AppliesTo(field, kind) && !seen.contains(field.path)) problems.push_back(absl::StrCat(field.path, ": missing"));
+    if (field.kinds.contains(kind) && !seen.contains(field.path)) problems.push_back(absl::StrCat(field.path, ": missing"));
   }
   if (problems.empty()) return spec;
   return absl::InvalidArgumentError(absl::StrCat("job spec: ", absl::StrJoin(problems, "; ")));

@@ -9,20 +9,20 @@ namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 
-NetworkOptions NetworkOf(const PretrainSpec& spec) {
+NetworkOptions NetworkOf(const TrainingSpec& spec) {
   return {.name = spec.network.name, .filters = spec.network.filters, .seed = spec.seed};
 }
 
 }  // namespace
 
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
-  if (spec.kind != JobKind::kPretrain) return spec;
-  PretrainSpec& job = spec.pretrain;
+  if (!spec.trains()) return spec;
+  TrainingSpec& job = spec.training();
   job.dataset.version = dataset.version;
   job.dataset.digest = dataset.digest;
   job.dataset.selection = dataset.selection;
   job.network.filters = FiltersOf(NetworkOf(job));
-  PretrainSpec::Schedule& schedule = job.schedule;
+  TrainingSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
     const double steps =
         std::floor(schedule.passes * static_cast<double>(dataset.pass_length) / static_cast<double>(job.global_batch));
@@ -35,14 +35,15 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
 
 SpecEstimate EstimateSpec(const JobSpec& spec) {
   SpecEstimate out;
-  if (spec.kind == JobKind::kIngest) {
+  if (!spec.trains()) {
+    if (spec.kind != JobKind::kIngest) return out;
     out.memory_per_worker_bytes =
         std::max<std::int64_t>(1, spec.ingest.processes) * spec.ingest.memory_limit_mib * kMiB;
     return out;
   }
-  const PretrainSpec& job = spec.pretrain;
-  const std::int64_t voxels = job.patch * job.patch * job.patch;
-  const NetworkSize size = SizeOfNetwork(NetworkOf(job), {job.patch, job.patch, job.patch});
+  const TrainingSpec& job = spec.training();
+  const std::int64_t voxels = VoxelCount(job.patch);
+  const NetworkSize size = SizeOfNetwork(NetworkOf(job), job.patch);
   out.parameters = size.parameters;
   // Weights, gradients and two moments, all fp32.
   const std::int64_t state = 16 * out.parameters;

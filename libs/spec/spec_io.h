@@ -23,7 +23,7 @@ struct ParsedSpec {
   std::vector<SpecProblem> problems;  // of the text: unknown fields (with the nearest known one), wrong types
 };
 
-// YAML or JSON. Fields of the pretrain and ingest groups stand at the top level, beside kind, name and priority.
+// YAML or JSON. Fields of the kind's group stand at the top level, beside kind, name and priority.
 // Later --set assignments ("key=value", dotted) win over the text. Empty text is allowed.
 // Never fails: a syntax error is a problem with an empty field and line and column in the message.
 // A field without a value (null) keeps its default. A group given as one value stands for its name: `dataset: x`,
@@ -73,6 +73,6 @@ absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json);
 // One line per field for `amaes submit --help-spec` and the docs: path, kind, default, unit, what is allowed, meaning.
 std::string DescribeSpecFields();
 
-const char* JobKindName(JobKind kind);  // "pretrain", "ingest"
+const char* JobKindName(JobKind kind);  // as in YAML: "pretrain", "finetune", "evaluate", "ingest"
 
 }  // namespace amaes

@@ -40,7 +40,7 @@ void CheckDatasetName(const std::string& field, const std::string& name, Problem
   }
 }
 
-void CheckNetwork(const PretrainSpec& spec, Problems& out) {
+void CheckNetwork(const TrainingSpec& spec, Problems& out) {
   const NetworkFacts* network = FindNetwork(spec.network.name);
   if (network == nullptr) return;  // said by the choices
   const std::int64_t filters = spec.network.filters;
@@ -53,20 +53,28 @@ void CheckNetwork(const PretrainSpec& spec, Problems& out) {
   }
 }
 
-void CheckPatch(const PretrainSpec& spec, Problems& out) {
+void CheckPatch(const TrainingSpec& spec, Problems& out) {
   const NetworkFacts* network = FindNetwork(spec.network.name);
-  if (network != nullptr && (spec.patch % network->multiple != 0 || spec.patch < network->smallest)) {
-    out.push_back({"patch", absl::StrCat(spec.patch, " does not fit network ", network->name, ": a multiple of ",
-                                         network->multiple, ", at least ", network->smallest)});
-  }
-  const std::int64_t token = spec.mask.token;
-  if (token < 1 || spec.patch < 1 || spec.patch > 4096) return;  // said by the ranges
-  if (spec.patch % token != 0) {
-    out.push_back({"mask.token", absl::StrCat(token, " does not divide patch ", spec.patch)});
+  if (network == nullptr) return;  // said by the choices
+  for (const std::int64_t side : spec.patch) {
+    if (side % network->multiple == 0 && side >= network->smallest) continue;
+    out.push_back({"patch", absl::StrCat(ShapeText(spec.patch), " does not fit network ", network->name,
+                                         ": multiples of ", network->multiple, ", at least ", network->smallest)});
     return;
   }
-  const std::int64_t side = spec.patch / token;
-  const auto tokens = static_cast<double>(side * side * side);
+}
+
+void CheckMask(const PretrainSpec& spec, Problems& out) {
+  const std::int64_t token = spec.mask.token;
+  double tokens = 1;
+  for (const std::int64_t side : spec.patch) {
+    if (token < 1 || side < 1 || side > 4096) return;  // said by the ranges
+    if (side % token != 0) {
+      out.push_back({"mask.token", absl::StrCat(token, " does not divide patch ", ShapeText(spec.patch))});
+      return;
+    }
+    tokens *= static_cast<double>(side / token);
+  }
   const double visible = std::floor(tokens * (1 - spec.mask.ratio));
   if (spec.mask.ratio > 0 && spec.mask.ratio < 1 && (visible < 1 || visible >= tokens)) {
     out.push_back({"mask.ratio", absl::StrCat("of the ", tokens,
@@ -76,7 +84,7 @@ void CheckPatch(const PretrainSpec& spec, Problems& out) {
   }
 }
 
-void CheckBatch(const PretrainSpec& spec, Problems& out) {
+void CheckBatch(const TrainingSpec& spec, Problems& out) {
   if (spec.micro_batch > spec.global_batch) {
     out.push_back({"micro_batch", absl::StrCat(spec.micro_batch, " is more than global_batch ", spec.global_batch)});
   }
@@ -88,15 +96,16 @@ void CheckBatch(const PretrainSpec& spec, Problems& out) {
 
 // LibTorch 2.11 reads uninitialised memory in the bf16 weight gradient of a 3³ convolution on a 2³ grid on the CPU, which
 // is what a patch of 32 has at its lowest level (docs/adr/0013).
-void CheckPrecision(const PretrainSpec& spec, Problems& out) {
+void CheckPrecision(const TrainingSpec& spec, Problems& out) {
   constexpr std::int64_t kSmallest = 64;
-  if (spec.precision == "bf16" && spec.device != "gpu" && spec.patch < kSmallest) {
+  const std::int64_t side = *std::min_element(spec.patch.begin(), spec.patch.end());
+  if (spec.precision == "bf16" && spec.device != "gpu" && side < kSmallest) {
     out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", kSmallest, ", not ",
-                                             spec.patch, ": take fp32, a larger patch, or device gpu")});
+                                             ShapeText(spec.patch), ": take fp32, a larger patch, or device gpu")});
   }
 }
 
-void CheckPretrain(const PretrainSpec& spec, Problems& out) {
+void CheckTraining(const TrainingSpec& spec, Problems& out) {
   CheckDatasetName("dataset.name", spec.dataset.name, out);
   for (const auto& [field, digest] :
        {std::pair{"dataset.digest", &spec.dataset.digest}, {"dataset.selection", &spec.dataset.selection}}) {
@@ -137,14 +146,12 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
     crossing.push_back(
         {"name", absl::StrCat(Quoted(spec.name), " is no job name: lower-case letters, digits and -, at most 63")});
   }
-  if (spec.kind == JobKind::kPretrain) {
-    CheckPretrain(spec.pretrain, crossing);
-  } else {
-    CheckIngest(spec.ingest, crossing);
-  }
+  if (spec.trains()) CheckTraining(spec.training(), crossing);
+  if (spec.kind == JobKind::kPretrain) CheckMask(spec.pretrain, crossing);
+  if (spec.kind == JobKind::kIngest) CheckIngest(spec.ingest, crossing);
   Problems out;
   for (const Field& field : SpecFields()) {
-    if (!AppliesTo(field, spec.kind)) continue;
+    if (!field.kinds.contains(spec.kind)) continue;
     const std::string wrong = CheckFieldRange(field, spec);
     if (!wrong.empty()) out.push_back({field.path, wrong});
     for (const SpecProblem& problem : crossing) {

@@ -26,11 +26,28 @@ std::string YamlScalar(const std::string& json) {
   return plain && starts_well && !reserved->contains(absl::AsciiStrToLower(text)) ? text : json;
 }
 
-std::string Meaning(const Field& field) {
-  std::string scope;
-  if (field.scope == FieldScope::kPretrain) scope = "pretrain";
-  if (field.scope == FieldScope::kIngest) scope = "ingest";
-  return scope;
+constexpr JobKind kKinds[] = {JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest};
+
+// "pretrain, finetune"; nothing when every kind has the field.
+std::string KindsOf(const Field& field) {
+  std::vector<std::string> names;
+  for (const JobKind kind : kKinds) {
+    if (field.kinds.contains(kind)) names.emplace_back(JobKindName(kind));
+  }
+  return names.size() == std::size(kKinds) ? "" : absl::StrJoin(names, ", ");
+}
+
+// Of every kind that has the field: "16", or "16, 8" where they differ.
+std::string Defaults(const Field& field) {
+  std::vector<std::string> values;
+  for (const JobKind kind : kKinds) {
+    JobSpec spec;
+    spec.kind = kind;
+    if (!field.kinds.contains(kind) || field.path == "kind") continue;
+    const std::string value = YamlScalar(FieldValueJson(field, spec));
+    if (values.empty() || values.back() != value) values.push_back(value);
+  }
+  return field.path == "kind" ? "pretrain" : absl::StrJoin(values, ", ");
 }
 
 }  // namespace
@@ -38,7 +55,7 @@ std::string Meaning(const Field& field) {
 std::string SpecToJson(const JobSpec& spec) {
   nlohmann::ordered_json out = nlohmann::ordered_json::object();
   for (const Field& field : SpecFields()) {
-    if (!AppliesTo(field, spec.kind)) continue;
+    if (!field.kinds.contains(spec.kind)) continue;
     nlohmann::ordered_json* node = &out;
     for (const absl::string_view part : absl::StrSplit(field.path, '.')) node = &(*node)[std::string(part)];
     *node = nlohmann::ordered_json::parse(FieldValueJson(field, spec));
@@ -50,7 +67,7 @@ std::string SpecToYaml(const JobSpec& spec) {
   std::string out;
   std::string open_group;
   for (const Field& field : SpecFields()) {
-    if (!AppliesTo(field, spec.kind)) continue;
+    if (!field.kinds.contains(spec.kind)) continue;
     const std::size_t dot = field.path.find('.');
     const std::string group = dot == std::string::npos ? "" : field.path.substr(0, dot);
     if (!group.empty() && group != open_group) absl::StrAppend(&out, group, ":\n");
@@ -62,10 +79,9 @@ std::string SpecToYaml(const JobSpec& spec) {
 }
 
 std::string DescribeSpecFields() {
-  const JobSpec defaults;
   std::vector<std::vector<std::string>> rows = {{"FIELD", "KIND", "DEFAULT", "UNIT", "ALLOWED", "MEANING"}};
   for (const Field& field : SpecFields()) {
-    rows.push_back({field.path, Meaning(field), YamlScalar(FieldValueJson(field, defaults)), field.unit,
+    rows.push_back({field.path, KindsOf(field), Defaults(field), field.unit,
                     FieldAllowed(field), field.doc});
   }
   std::vector<std::size_t> widths(rows[0].size());

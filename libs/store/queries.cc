@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
 #include "libs/store/cursor.h"
+#include "libs/store/metrics_json.h"
 
 namespace amaes::store {
 namespace {
@@ -17,7 +18,7 @@ constexpr char kJobColumns[] =
 constexpr char kAttemptColumns[] = "job, number, started, ended, cause, message, first_failed_rank";
 constexpr char kCheckpointColumns[] =
     "seq, job, name, step, attempt, state, message, size_bytes, manifest_sha256, parent, dataset, dataset_digest, "
-    "loss_masked, created";
+    "metrics_json, created";
 constexpr char kDatasetColumns[] =
     "seq, name, version, digest, contract_json, volumes, training_volumes, held_out_volumes, subjects, "
     "held_out_subjects, "
@@ -115,7 +116,7 @@ absl::StatusOr<Row<CheckpointRecord>> ReadCheckpoint(Statement& row) {
   checkpoint.parent = row.Text();
   checkpoint.dataset = row.Text();
   checkpoint.dataset_digest = row.Text();
-  checkpoint.loss_masked = row.Real();
+  AMAES_ASSIGN_OR_RETURN(checkpoint.metrics, MetricsFromJson(row.Text()));
   checkpoint.created = row.Time();
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "libs/base/ids.h"
+#include "libs/base/metric_map.h"
 #include "libs/scheduler/job_state.h"
 #include "libs/scheduler/placement.h"
 #include "libs/scheduler/restart_policy.h"
@@ -51,7 +52,7 @@ struct CheckpointRecord {
   std::string manifest_sha256{};
   std::string parent{};
   std::string dataset{}, dataset_digest{};  // dataset: NAME@VERSION
-  double loss_masked = 0;
+  MetricMap metrics;  // NaN survives
   absl::Time created{};
 };
 

@@ -93,8 +93,15 @@ CREATE TABLE dataset_changes (
 CREATE INDEX dataset_changes_by_state ON dataset_changes (state, seq);
 )sql";
 
+// Checkpoints carry whatever their job measured.
+constexpr char kVersion3[] = R"sql(
+ALTER TABLE checkpoints ADD COLUMN metrics_json TEXT NOT NULL DEFAULT '{}';
+UPDATE checkpoints SET metrics_json = json_object('loss_masked', loss_masked);
+ALTER TABLE checkpoints DROP COLUMN loss_masked;
+)sql";
+
 // kMigrations[v] makes version v + 1 of version v. Append only.
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 static_assert(std::size(kMigrations) == kStoreSchemaVersion);
 
 absl::StatusOr<int> Number(Connection& connection, const std::string& sql) {

@@ -19,7 +19,7 @@
 
 namespace amaes {
 
-inline constexpr int kStoreSchemaVersion = 2;
+inline constexpr int kStoreSchemaVersion = 3;
 
 // A page of a list, newest first (events: oldest first). `cursor` is opaque and bound to the filter; empty = the
 // first or no further page. page_size: 0 = 50, at most 1000.

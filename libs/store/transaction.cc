@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status_macros.h"
+#include "libs/store/metrics_json.h"
 
 namespace amaes::store {
 namespace {
@@ -79,16 +80,16 @@ absl::Status Transaction::PutCheckpoint(const CheckpointRecord& checkpoint) {
       Statement put,
       connection_.Prepare(
           "INSERT INTO checkpoints (job, name, step, attempt, state, message, size_bytes, manifest_sha256, "
-          "parent, dataset, dataset_digest, loss_masked, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) "
+          "parent, dataset, dataset_digest, metrics_json, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) "
           "ON CONFLICT (job, name) DO UPDATE SET step=excluded.step, attempt=excluded.attempt, "
           "state=excluded.state, message=excluded.message, size_bytes=excluded.size_bytes, "
           "manifest_sha256=excluded.manifest_sha256, parent=excluded.parent, dataset=excluded.dataset, "
-          "dataset_digest=excluded.dataset_digest, loss_masked=excluded.loss_masked, "
+          "dataset_digest=excluded.dataset_digest, metrics_json=excluded.metrics_json, "
           "created=excluded.created"));
   put.Bind(checkpoint.job.value).Bind(checkpoint.name).Bind(checkpoint.step).Bind(checkpoint.attempt);
   put.Bind(CheckpointStateName(checkpoint.state)).Bind(checkpoint.message).Bind(checkpoint.size_bytes);
   put.Bind(checkpoint.manifest_sha256).Bind(checkpoint.parent).Bind(checkpoint.dataset).Bind(checkpoint.dataset_digest);
-  return put.Bind(checkpoint.loss_masked).Bind(checkpoint.created).Run();
+  return put.Bind(MetricsToJson(checkpoint.metrics)).Bind(checkpoint.created).Run();
 }
 
 absl::Status Transaction::PutDataset(const DatasetRecord& dataset) {

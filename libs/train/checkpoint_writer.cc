@@ -166,9 +166,7 @@ CheckpointWriter::Committed CheckpointWriter::Commit(const CheckpointManifest& m
   result.report.name = CheckpointName(manifest.step, manifest.attempt);
   result.report.step = manifest.step;
   result.report.parent = manifest.parent;
-  if (const auto loss = manifest.metrics.find("loss_masked"); loss != manifest.metrics.end()) {
-    result.report.loss_masked = loss->second;
-  }
+  result.report.metrics = manifest.metrics;
   for (const CheckpointFile& file : manifest.files) result.report.size_bytes += file.size;
   const std::filesystem::path folder = options_.checkpoints / result.report.name;
   result.status = CommitCheckpoint(folder, manifest);

@@ -1,11 +1,13 @@
 #include "libs/train/final_picture.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/models/torch_errors.h"
 #include "libs/picture/run_picture.h"
 #include "libs/train/metrics_log.h"
 
@@ -16,14 +18,14 @@ LossCurve CurveOf(const MetricsHistory& history) {
   LossCurve curve;
   for (const TrainProgress& step : history.steps) {
     curve.step.push_back(static_cast<double>(step.step));
-    curve.masked.push_back(step.loss_masked);
-    curve.visible.push_back(step.loss_visible);
+    curve.masked.push_back(MetricOf(step.metrics, "loss_masked"));
+    curve.visible.push_back(MetricOf(step.metrics, "loss_visible"));
   }
   for (const ValidationResult& result : history.validations) {
     ValidationCurve& points = result.split == "held_out" ? curve.held_out : curve.training_crops;
     points.step.push_back(static_cast<double>(result.step));
-    points.masked.push_back(result.loss_masked);
-    points.visible_mean.push_back(result.loss_visible_mean);
+    points.masked.push_back(MetricOf(result.metrics, "loss_masked"));
+    points.visible_mean.push_back(MetricOf(result.metrics, "loss_visible_mean"));
   }
   return curve;
 }
@@ -37,12 +39,14 @@ absl::Status WriteFinalPicture(const TrainOptions& options, const TrainEnvironme
   std::vector<ReconstructionPanel> panels;
   for (const auto& [split, title] : {std::pair{Split::kHeldOut, "Held-out crop"}, {Split::kTrain, "Training crop"}}) {
     AMAES_ASSIGN_OR_RETURN(const std::vector<Sample> crops,
-                           environment.data.FixedCrops(split, 1, LoaderOptionsOf(options, 0)));
-    if (crops.empty() || crops.front().skipped) continue;
-    AMAES_ASSIGN_OR_RETURN(CropPicture crop, ReconstructCrop(network, crops.front(), EvaluationOptionsOf(options)));
-    panels.push_back({.title = title, .shape = {crop.patch, crop.patch, crop.patch}, .input = std::move(crop.input),
-                      .masked_input = std::move(crop.masked), .reconstruction = std::move(crop.reconstruction),
-                      .target = std::move(crop.target)});
+                           environment.data.FixedCrops(split, 1));
+    if (crops.empty()) continue;
+    std::optional<CropPicture> crop;
+    AMAES_RETURN_IF_ERROR(CatchTorch("picture", [&] { crop = environment.objective.Picture(network, crops.front()); }));
+    if (!crop) continue;
+    panels.push_back({.title = title, .shape = crop->shape, .input = std::move(crop->input),
+                      .masked_input = std::move(crop->masked), .reconstruction = std::move(crop->reconstruction),
+                      .target = std::move(crop->target)});
   }
   return WriteRunPicture(folder / "run.png", options.title, CurveOf(history), panels);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -43,18 +44,26 @@ MetricsLog::~MetricsLog() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
+namespace {
+
+// Numbers that are not finite have no JSON form and are left out.
+void AppendMetrics(const MetricMap& metrics, std::string& out) {
+  for (const auto& [name, value] : metrics) {
+    if (std::isfinite(value)) absl::StrAppendFormat(&out, ",\"%s\":%.9g", name, value);
+  }
+  out += "}\n";
+}
+
+}  // namespace
+
 void MetricsLog::Append(const TrainProgress& progress) {
-  absl::StrAppendFormat(&buffer_, "{\"step\":%d,\"loss_masked\":%.9g,\"loss_visible\":%.9g,\"masked_r2\":%.9g,\"lr\":%.9g}\n",
-                        progress.step, progress.loss_masked, progress.loss_visible, progress.masked_r2,
-                        progress.learning_rate);
+  absl::StrAppendFormat(&buffer_, "{\"step\":%d,\"lr\":%.9g", progress.step, progress.learning_rate);
+  AppendMetrics(progress.metrics, buffer_);
 }
 
 void MetricsLog::Append(const ValidationResult& result) {
-  absl::StrAppendFormat(&buffer_,
-                        "{\"step\":%d,\"split\":\"%s\",\"loss_masked\":%.9g,\"loss_visible\":%.9g,\"masked_r2\":%.9g,"
-                        "\"loss_visible_mean\":%.9g}\n",
-                        result.step, result.split, result.loss_masked, result.loss_visible, result.masked_r2,
-                        result.loss_visible_mean);
+  absl::StrAppendFormat(&buffer_, "{\"step\":%d,\"split\":\"%s\"", result.step, result.split);
+  AppendMetrics(result.metrics, buffer_);
 }
 
 absl::StatusOr<std::int64_t> MetricsLog::Flush(bool durable) {
@@ -77,21 +86,19 @@ absl::StatusOr<MetricsHistory> ReadMetrics(const std::filesystem::path& path) {
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     const nlohmann::json json = nlohmann::json::parse(line, /*cb=*/nullptr, /*allow_exceptions=*/false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) continue;
-    const auto number = [&](const char* key) {
-      return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 0.0;
-    };
+    MetricMap metrics;
+    for (const auto& [name, value] : json.items()) {
+      if (value.is_number() && name != "step" && name != "lr") metrics[name] = value.get<double>();
+    }
+    const auto step = json["step"].get<std::int64_t>();
     if (json.contains("split") && json["split"].is_string()) {
-      history.validations.push_back({.step = json["step"].get<std::int64_t>(), .split = json["split"].get<std::string>(),
-                                     .loss_masked = number("loss_masked"), .loss_visible = number("loss_visible"),
-                                     .masked_r2 = number("masked_r2"), .loss_visible_mean = number("loss_visible_mean")});
+      history.validations.push_back({.step = step, .split = json["split"].get<std::string>(), .metrics = std::move(metrics)});
     } else {
-      TrainProgress step;
-      step.step = json["step"].get<std::int64_t>();
-      step.loss_masked = number("loss_masked");
-      step.loss_visible = number("loss_visible");
-      step.masked_r2 = number("masked_r2");
-      step.learning_rate = number("lr");
-      history.steps.push_back(step);
+      TrainProgress progress;
+      progress.step = step;
+      progress.metrics = std::move(metrics);
+      if (json.contains("lr") && json["lr"].is_number()) progress.learning_rate = json["lr"].get<double>();
+      history.steps.push_back(std::move(progress));
     }
   }
   return history;

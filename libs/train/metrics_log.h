@@ -1,7 +1,7 @@
 // metrics.jsonl of a job: one JSON object per line, steps and validations in the order in which they came.
 //
-//   {"step":12,"loss_masked":…,"loss_visible":…,"masked_r2":…,"lr":…}
-//   {"step":0,"split":"held_out","loss_masked":…,"loss_visible":…,"masked_r2":…,"loss_visible_mean":…}
+//   {"step":12,"lr":…,"loss":…,"loss_masked":…}              and whatever else the objective names
+//   {"step":0,"split":"held_out","loss":…,"loss_masked":…}
 #pragma once
 
 #include <cstdint>

@@ -44,9 +44,10 @@ absl::StatusOr<std::optional<FoundCheckpoint>> AgreeOnResume(const std::filesyst
   return FoundCheckpoint{checkpoints / name, std::move(manifest)};
 }
 
-absl::Status CheckResumable(const CheckpointManifest& manifest, const PretrainSpec& spec,
+absl::Status CheckResumable(const CheckpointManifest& manifest, const TrainingSpec& spec,
                             const std::string& dataset_digest) {
-  const PretrainSpec before = ParseSpec(manifest.spec_json).spec.pretrain;
+  const JobSpec job = ParseSpec(manifest.spec_json).spec;
+  const TrainingSpec& before = job.training();
   if (manifest.sampling_version != kSamplingVersion) {
     return Differs("sampling_version", manifest.sampling_version, kSamplingVersion);
   }

@@ -26,7 +26,7 @@ absl::StatusOr<std::optional<FoundCheckpoint>> AgreeOnResume(const std::filesyst
 
 // A run may only go on with the sample stream that it began with.
 //   - FailedPrecondition: names the field (sampling_version, dataset.digest, dataset.selection, global_batch, seed) and both values.
-absl::Status CheckResumable(const CheckpointManifest& manifest, const PretrainSpec& spec,
+absl::Status CheckResumable(const CheckpointManifest& manifest, const TrainingSpec& spec,
                             const std::string& dataset_digest);
 
 }  // namespace amaes

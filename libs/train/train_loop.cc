@@ -42,7 +42,7 @@ class TrainLoop {
   TrainLoop(const TrainOptions& options, const TrainEnvironment& environment)
       : options_(options),
         environment_(environment),
-        spec_(options.spec),
+        spec_(options.spec.training()),
         rank_(environment.communicator.rank()),
         world_size_(environment.communicator.world_size()),
         schedule_{.learning_rate = spec_.optimizer.learning_rate, .steps = spec_.schedule.steps,
@@ -59,7 +59,7 @@ class TrainLoop {
   absl::Status MakeState();
   absl::Status Restore();
   absl::Status OpenFiles(const CheckpointManifest* from);
-  absl::Status ReplaySkips(const std::filesystem::path& ledgers, LoaderOptions& options) const;
+  absl::StatusOr<SkipPositions> EarlierSkips(const std::filesystem::path& ledgers) const;
   absl::Status OneStep();
   absl::StatusOr<Sample> NextSample();
   absl::Status Record(const StepReport& report, double learning_rate);
@@ -72,7 +72,7 @@ class TrainLoop {
 
   const TrainOptions& options_;
   const TrainEnvironment& environment_;
-  const PretrainSpec& spec_;
+  const TrainingSpec& spec_;
   const int rank_, world_size_;
   const LrSchedule schedule_;
 
@@ -137,10 +137,9 @@ absl::Status TrainLoop::MakeState() {
     buckets_ = std::make_unique<GradientBuckets>(network_->parameters(), plan, environment_.communicator,
                                                  FaultAddress{.step = -1, .rank = rank_, .attempt = options_.attempt});
     train_step_ = std::make_unique<TrainStep>(
-        *network_, *buckets_, *optimizer_, environment_.communicator,
+        environment_.objective, *network_, *buckets_, *optimizer_, environment_.communicator,
         TrainStepOptions{.global_batch = spec_.global_batch, .micro_batch = spec_.micro_batch,
-                         .lanes = options_.lanes.size(), .patch = spec_.patch, .token = spec_.mask.token,
-                         .region = LossRegionOf(spec_), .bf16 = spec_.precision == "bf16", .device = options_.device});
+                         .lanes = options_.lanes.size(), .device = options_.device});
   }));
 }
 
@@ -160,9 +159,7 @@ absl::Status TrainLoop::Restore() {
   step_ = saved_step_ = manifest.step;
   parent_ = name;
   earlier_ledgers_ = manifest.ledger;
-  if (const auto loss = manifest.metrics.find("loss_masked"); loss != manifest.metrics.end()) {
-    progress_.loss_masked = loss->second;
-  }
+  progress_.metrics = manifest.metrics;
   LogInfo("train", "resumed", {{"checkpoint", name}, {"step", step_}});
   return OpenFiles(&manifest);
 }
@@ -181,22 +178,23 @@ absl::Status TrainLoop::OpenFiles(const CheckpointManifest* from) {
     metrics_.emplace(*std::move(metrics));
   }
   if (step_ >= spec_.schedule.steps) return absl::OkStatus();
-  LoaderOptions loading = LoaderOptionsOf(options_, step_);
-  if (loading.skip_damaged) AMAES_RETURN_IF_ERROR(ReplaySkips(ledger_folder, loading));
-  absl::StatusOr<std::unique_ptr<Loader>> loader = environment_.data.OpenLoader(loading);
+  SkipPositions skips;
+  if (spec_.loader.on_damage == "skip") {
+    AMAES_ASSIGN_OR_RETURN(skips, EarlierSkips(ledger_folder));
+  }
+  absl::StatusOr<std::unique_ptr<Loader>> loader = environment_.data.OpenLoader(step_, std::move(skips));
   AMAES_RETURN_IF_ERROR(DataFailure(loader.status()));
   loader_ = *std::move(loader);
   return absl::OkStatus();
 }
 
 // The steps after the checkpoint are run again. What was skipped in them is skipped again, though it could be read by now.
-absl::Status TrainLoop::ReplaySkips(const std::filesystem::path& ledgers, LoaderOptions& options) const {
+absl::StatusOr<SkipPositions> TrainLoop::EarlierSkips(const std::filesystem::path& ledgers) const {
   absl::StatusOr<std::vector<std::int64_t>> positions =
       SkippedBeyond(ledgers, earlier_ledgers_, options_.attempt, step_ * spec_.global_batch);
   AMAES_RETURN_IF_ERROR(StorageFailure(positions.status()));
   if (!positions->empty()) LogInfo("train", "skips of earlier attempts", {{"samples", positions->size()}});
-  options.skip_positions = std::make_shared<const std::vector<std::int64_t>>(*std::move(positions));
-  return absl::OkStatus();
+  return std::make_shared<const std::vector<std::int64_t>>(*std::move(positions));
 }
 
 absl::StatusOr<Sample> TrainLoop::NextSample() {
@@ -224,11 +222,8 @@ absl::Status TrainLoop::OneStep() {
 }
 
 absl::Status TrainLoop::Record(const StepReport& report, double learning_rate) {
-  progress_ = {};
   progress_.step = step_;
-  progress_.loss_masked = report.sums.MaskedLoss();
-  progress_.loss_visible = report.sums.VisibleLoss();
-  progress_.masked_r2 = report.sums.MaskedR2();
+  if (report.sums[Objective::kSamples] > 0) progress_.metrics = environment_.objective.MetricsOf(report.sums);
   progress_.learning_rate = learning_rate;
   if (report.skipped > 0) LogWarning("train", "samples skipped", {{"step", step_}, {"samples", report.skipped}});
   meter_.StepDone(spec_.global_batch, loader_->data_wait());
@@ -285,8 +280,7 @@ CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
   manifest.dataset_selection = spec_.dataset.selection;
   manifest.parent = parent_;
   manifest.software = options_.software;
-  manifest.metrics = {{"loss_masked", progress_.loss_masked}, {"loss_visible", progress_.loss_visible},
-                      {"masked_r2", progress_.masked_r2}};
+  manifest.metrics = progress_.metrics;
   manifest.ledger = earlier_ledgers_;
   manifest.metrics_length = metrics_length;
   manifest.citations = {kCitation};

@@ -11,9 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "libs/augment/masking.h"
 #include "libs/base/status_macros.h"
-#include "libs/models/autocast.h"
 #include "libs/models/torch_errors.h"
 #include "libs/train/failure.h"
 #include "libs/train/tensor_buffer.h"
@@ -21,22 +19,19 @@
 namespace amaes {
 namespace {
 
-constexpr int kLoss = 1;  // ReconstructionSums::loss
-constexpr int kSkipped = ReconstructionSums::kCount;
-constexpr int kStop = kSkipped + 1;
-constexpr int kUnfinished = kSkipped + 2;
-constexpr int kStatistics = kSkipped + 3;
+// After the objective's sums.
+constexpr int kFlags = 3;  // skipped, stop, unfinished
 
 }  // namespace
 
-TrainStep::TrainStep(const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
+TrainStep::TrainStep(const Objective& objective, const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
                      const TrainStepOptions& options)
-    : network_(network), buckets_(buckets), optimizer_(optimizer), communicator_(communicator), options_(options) {}
+    : objective_(objective), network_(network), buckets_(buckets), optimizer_(optimizer), communicator_(communicator), options_(options) {}
 
 absl::Status TrainStep::ComputeGradients(std::int64_t update, NextSample next_sample, const StepFlags& flags) {
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("begin of step", [&] {
     buckets_.BeginStep(update);
-    statistics_ = at::zeros({kStatistics}, at::TensorOptions(at::kDouble).device(options_.device));
+    statistics_ = at::zeros({objective_.sums() + kFlags}, at::TensorOptions(at::kDouble).device(options_.device));
   })));
   skipped_ = 0;
   std::int64_t lanes_left = options_.lanes;
@@ -74,17 +69,8 @@ absl::Status TrainStep::Backward(const std::vector<Sample>& samples) {
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("forward", [&] {
     std::vector<const Sample*> pointers;
     for (const Sample& sample : samples) pointers.push_back(&sample);
-    MaskedBatch batch = MakeMaskedBatch(pointers, options_.patch, options_.token, options_.device);
-    const c10::ScalarType type = network_.parameters().front().tensor.scalar_type();
-    batch.input = batch.input.to(type);
-    batch.target = batch.target.to(type);
-    at::Tensor output;
-    {
-      const AutocastScope autocast(options_.device.type(), options_.bf16);
-      output = network_.Forward(batch.input);
-    }
-    const ReconstructionLoss result = ComputeLoss(output, batch, options_.region);
-    statistics_.narrow(0, 0, ReconstructionSums::kCount) += result.sums;
+    const ObjectiveResult result = objective_.Compute(network_, pointers);
+    statistics_.narrow(0, 0, objective_.sums()) += result.sums;
     loss = result.loss / static_cast<double>(options_.global_batch);
   })));
   return TensorFailure(CatchTorch("backward", [&] { loss.backward(); }));
@@ -93,7 +79,7 @@ absl::Status TrainStep::Backward(const std::vector<Sample>& samples) {
 absl::Status TrainStep::ShareStatistics(const StepFlags& flags) {
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
     const double own[] = {static_cast<double>(skipped_), flags.stop ? 1.0 : 0.0, flags.checkpoint_unfinished ? 1.0 : 0.0};
-    statistics_.narrow(0, kSkipped, 3).copy_(at::tensor(c10::ArrayRef<double>(own)));
+    statistics_.narrow(0, objective_.sums(), kFlags).copy_(at::tensor(c10::ArrayRef<double>(own)));
   })));
   const absl::StatusOr<Communicator::Ticket> ticket = communicator_.StartAllReduceSum(BufferOf(statistics_));
   AMAES_RETURN_IF_ERROR(CollectiveFailure(ticket.status()));
@@ -105,9 +91,9 @@ absl::StatusOr<StepReport> TrainStep::Update(std::int64_t update, double learnin
   const double all = static_cast<double>(options_.global_batch);
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("update", [&] {
     const c10::AutoGradMode no_gradients(false);
-    const at::Tensor taken = all - statistics_[kSkipped];
+    const at::Tensor taken = all - statistics_[objective_.sums()];
     const at::Tensor divisor = (taken.clamp_min(1) / all).to(at::kFloat);
-    const at::Tensor skip = at::isfinite(statistics_[kLoss]).logical_and(taken > 0).logical_not().to(at::kFloat);
+    const at::Tensor skip = at::isfinite(statistics_[Objective::kLoss]).logical_and(taken > 0).logical_not().to(at::kFloat);
     optimizer_.Step(buckets_.flat(), learning_rate, update, divisor, skip);
   })));
   // The only wait for a GPU in a step; the update is under way by then.
@@ -116,12 +102,13 @@ absl::StatusOr<StepReport> TrainStep::Update(std::int64_t update, double learnin
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
     const at::Tensor host = statistics_.to(at::kCPU);
     const double* values = host.const_data_ptr<double>();
-    std::copy_n(values, ReconstructionSums::kCount, report.sums.values.begin());
-    report.skipped = std::llround(values[kSkipped]);
-    report.stop_requests = std::llround(values[kStop]);
-    report.checkpoints_unfinished = std::llround(values[kUnfinished]);
+    report.sums.assign(values, values + objective_.sums());
+    values += objective_.sums();
+    report.skipped = std::llround(values[0]);
+    report.stop_requests = std::llround(values[1]);
+    report.checkpoints_unfinished = std::llround(values[2]);
   })));
-  if (!std::isfinite(report.sums.loss())) {
+  if (!std::isfinite(report.sums[Objective::kLoss])) {
     return WithReason(absl::OutOfRangeError(absl::StrCat("the loss of step ", update,
                                                          " is not finite; lower optimizer.learning_rate, or look at the "
                                                          "volumes of this step with `amaes job audit`")),

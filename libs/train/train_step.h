@@ -9,7 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "libs/collective/communicator.h"
-#include "libs/evaluate/reconstruction.h"
+#include "libs/evaluate/objective.h"
 #include "libs/loader/loader.h"
 #include "libs/models/network.h"
 #include "libs/train/adamw.h"
@@ -21,9 +21,6 @@ struct TrainStepOptions {
   std::int64_t global_batch = 1;  // V: each sample's loss is divided by it
   std::int64_t micro_batch = 1;   // samples per forward pass
   std::int64_t lanes = 1;         // of this rank
-  std::int64_t patch = 128, token = 4;
-  LossRegion region = LossRegion::kWhole;
-  bool bf16 = false;              // autocast
   c10::Device device = at::kCPU;
 };
 
@@ -35,7 +32,7 @@ struct StepFlags {
 
 // What all ranks know after a step, equally.
 struct StepReport {
-  ReconstructionSums sums;          // over the global batch
+  std::vector<double> sums;         // of the objective, over the global batch
   std::int64_t skipped = 0;         // samples
   std::int64_t stop_requests = 0;   // ranks
   std::int64_t checkpoints_unfinished = 0;  // ranks
@@ -48,7 +45,7 @@ class TrainStep {
   using NextSample = absl::FunctionRef<absl::StatusOr<Sample>()>;
 
   // All must outlive this object; parameters, buckets and optimiser are on `options.device`.
-  TrainStep(const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
+  TrainStep(const Objective& objective, const Network& network, GradientBuckets& buckets, AdamW& optimizer, Communicator& communicator,
             const TrainStepOptions& options);
 
   // Takes `lanes` samples; afterwards the buckets hold the gradient of the global batch's summed losses divided by V.
@@ -65,12 +62,13 @@ class TrainStep {
   absl::Status Backward(const std::vector<Sample>& samples);
   absl::Status ShareStatistics(const StepFlags& flags);
 
+  const Objective& objective_;
   const Network& network_;
   GradientBuckets& buckets_;
   AdamW& optimizer_;
   Communicator& communicator_;
   const TrainStepOptions options_;
-  at::Tensor statistics_;     // [kStatistics] float64 on the device: ReconstructionSums, then skipped, stop, unfinished
+  at::Tensor statistics_;     // float64 on the device: the objective's sums, then skipped, stop, unfinished
   std::int64_t skipped_ = 0;  // of this rank in this step
 };
 

@@ -14,7 +14,7 @@ namespace {
 absl::StatusOr<std::vector<Sample>> OwnCrops(Split split, const TrainOptions& options,
                                              const TrainEnvironment& environment) {
   absl::StatusOr<std::vector<Sample>> all =
-      environment.data.FixedCrops(split, options.spec.validation.crops, LoaderOptionsOf(options, 0));
+      environment.data.FixedCrops(split, options.spec.training().validation.crops);
   if (!all.ok()) return DataFailure(all.status());
   std::vector<Sample> own;
   for (std::size_t i = environment.communicator.rank(); i < all->size(); i += environment.communicator.world_size()) {
@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<Sample>> OwnCrops(Split split, const TrainOptions& op
 
 absl::StatusOr<Validation> Validation::Create(const TrainOptions& options, const TrainEnvironment& environment) {
   Validation validation(options, environment);
-  if (options.spec.validation.every_steps == 0) return validation;
+  if (options.spec.training().validation.every_steps == 0) return validation;
   AMAES_ASSIGN_OR_RETURN(validation.held_out_, OwnCrops(Split::kHeldOut, options, environment));
   AMAES_ASSIGN_OR_RETURN(validation.train_, OwnCrops(Split::kTrain, options, environment));
   return validation;
@@ -37,16 +37,12 @@ absl::StatusOr<std::vector<ValidationResult>> Validation::Run(const Network& net
   std::vector<ValidationResult> results;
   for (const auto& [split, crops] : {std::pair<std::string, const std::vector<Sample>*>{"held_out", &held_out_},
                                      std::pair<std::string, const std::vector<Sample>*>{"train", &train_}}) {
-    const absl::StatusOr<ReconstructionSums> own = EvaluateCrops(network, *crops, EvaluationOptionsOf(*options_));
-    AMAES_RETURN_IF_ERROR(TensorFailure(own.status()));
-    std::vector<double> words(own->values.begin(), own->values.end());
-    AMAES_RETURN_IF_ERROR(CollectiveFailure(AllReduceSum(words, environment_->communicator, options_->device)));
-    ReconstructionSums sums;
-    std::copy(words.begin(), words.end(), sums.values.begin());
-    if (sums.samples() == 0) continue;
-    results.push_back({.step = step, .split = split, .loss_masked = sums.MaskedLoss(),
-                       .loss_visible = sums.VisibleLoss(), .masked_r2 = sums.MaskedR2(),
-                       .loss_visible_mean = sums.MeanFillLoss()});
+    absl::StatusOr<std::vector<double>> sums =
+        EvaluateCrops(environment_->objective, network, *crops, options_->spec.training().micro_batch);
+    AMAES_RETURN_IF_ERROR(TensorFailure(sums.status()));
+    AMAES_RETURN_IF_ERROR(CollectiveFailure(AllReduceSum(*sums, environment_->communicator, options_->device)));
+    if ((*sums)[Objective::kSamples] == 0) continue;
+    results.push_back({.step = step, .split = split, .metrics = environment_->objective.MetricsOf(*sums)});
   }
   return results;
 }

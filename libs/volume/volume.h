@@ -15,6 +15,13 @@ using Shape3 = std::array<std::int64_t, 3>;
 
 inline std::int64_t VoxelCount(const Shape3& shape) { return shape[0] * shape[1] * shape[2]; }
 
+inline constexpr Shape3 Cube(std::int64_t side) { return {side, side, side}; }
+
+// "128" for a cube, else "96x96x24".
+std::string ShapeText(const Shape3& shape);
+// The other way round; three numbers that are equal are a cube too. False: neither.
+bool ParseShape(const std::string& text, Shape3& shape);
+
 struct Volume {
   Shape3 shape{};
   std::array<double, 3> spacing{1, 1, 1};  // millimetres per voxel along x, y, z

@@ -58,6 +58,12 @@ void ToProto(const KeyValue& in, v1::WorkerReport& message) { Fill(in, *message.
 
 void ToProto(const WorkerStop& in, v1::WorkerCommand& message) { message.mutable_stop()->set_reason(Text(in.reason)); }
 
+using ProtoMetrics = google::protobuf::Map<std::string, double>;
+void Put(const MetricMap& in, ProtoMetrics& out) {
+  for (const auto& [name, value] : in) out[Text(name)] = value;
+}
+MetricMap Take(const ProtoMetrics& in) { return MetricMap(in.begin(), in.end()); }
+
 void ToProto(const WorkerHello& in, v1::WorkerReport& message) {
   message.mutable_hello()->set_protocol_version(in.protocol_version);
   message.mutable_hello()->set_software(Text(in.software));
@@ -71,9 +77,7 @@ void ToProto(const KeyWait& in, v1::WorkerReport& message) { message.mutable_wai
 void ToProto(const TrainProgress& in, v1::WorkerReport& message) {
   v1::TrainProgress& out = *message.mutable_progress();
   out.set_step(in.step);
-  out.set_loss_masked(in.loss_masked);
-  out.set_loss_visible(in.loss_visible);
-  out.set_masked_r2(in.masked_r2);
+  Put(in.metrics, *out.mutable_metrics());
   out.set_learning_rate(in.learning_rate);
   out.set_samples_per_second(in.samples_per_second);
   out.set_data_wait_ratio(in.data_wait_ratio);
@@ -84,9 +88,7 @@ void ToProto(const TrainProgress& in, v1::WorkerReport& message) {
 }
 TrainProgress FromProto(const v1::TrainProgress& in) {
   return {.step = in.step(),
-          .loss_masked = in.loss_masked(),
-          .loss_visible = in.loss_visible(),
-          .masked_r2 = in.masked_r2(),
+          .metrics = Take(in.metrics()),
           .learning_rate = in.learning_rate(),
           .samples_per_second = in.samples_per_second(),
           .data_wait_ratio = in.data_wait_ratio(),
@@ -100,18 +102,12 @@ void ToProto(const ValidationResult& in, v1::WorkerReport& message) {
   v1::ValidationResult& out = *message.mutable_validation();
   out.set_step(in.step);
   out.set_split(Text(in.split));
-  out.set_loss_masked(in.loss_masked);
-  out.set_loss_visible(in.loss_visible);
-  out.set_masked_r2(in.masked_r2);
-  out.set_loss_visible_mean(in.loss_visible_mean);
+  Put(in.metrics, *out.mutable_metrics());
 }
 ValidationResult FromProto(const v1::ValidationResult& in) {
   return {.step = in.step(),
           .split = in.split(),
-          .loss_masked = in.loss_masked(),
-          .loss_visible = in.loss_visible(),
-          .masked_r2 = in.masked_r2(),
-          .loss_visible_mean = in.loss_visible_mean()};
+          .metrics = Take(in.metrics())};
 }
 
 void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
@@ -121,7 +117,7 @@ void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
   out.set_manifest_sha256(Text(in.manifest_sha256));
   out.set_size_bytes(in.size_bytes);
   out.set_parent(Text(in.parent));
-  out.set_loss_masked(in.loss_masked);
+  Put(in.metrics, *out.mutable_metrics());
   out.set_stall_seconds(in.stall_seconds);
   out.set_persist_seconds(in.persist_seconds);
 }
@@ -131,7 +127,7 @@ CheckpointCommitted FromProto(const v1::CheckpointCommitted& in) {
           .manifest_sha256 = in.manifest_sha256(),
           .size_bytes = in.size_bytes(),
           .parent = in.parent(),
-          .loss_masked = in.loss_masked(),
+          .metrics = Take(in.metrics()),
           .stall_seconds = in.stall_seconds(),
           .persist_seconds = in.persist_seconds()};
 }

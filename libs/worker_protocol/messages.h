@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "libs/base/ids.h"
+#include "libs/base/metric_map.h"
 
 namespace amaes {
 
@@ -56,7 +57,8 @@ struct KeyWait {
 };
 struct TrainProgress {
   std::int64_t step = 0;
-  double loss_masked = 0, loss_visible = 0, masked_r2 = 0, learning_rate = 0;
+  MetricMap metrics{};  // of the step: "loss", and what the objective names
+  double learning_rate = 0;
   double samples_per_second = 0, data_wait_ratio = 0, step_seconds = 0;
   std::int64_t peak_memory_bytes = 0;
   std::int64_t disk_bytes = 0,
@@ -66,7 +68,7 @@ struct TrainProgress {
 struct ValidationResult {
   std::int64_t step = 0;
   std::string split{};  // held_out or train
-  double loss_masked = 0, loss_visible = 0, masked_r2 = 0, loss_visible_mean = 0;
+  MetricMap metrics{};
   bool operator==(const ValidationResult&) const = default;
 };
 struct CheckpointCommitted {
@@ -75,7 +77,8 @@ struct CheckpointCommitted {
   std::string manifest_sha256{};
   std::int64_t size_bytes = 0;
   std::string parent{};
-  double loss_masked = 0, stall_seconds = 0, persist_seconds = 0;
+  MetricMap metrics{};
+  double stall_seconds = 0, persist_seconds = 0;
   bool operator==(const CheckpointCommitted&) const = default;
 };
 struct CheckpointRejected {

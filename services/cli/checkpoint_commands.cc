@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "libs/base/format.h"
+#include "libs/base/metric_map.h"
 #include "libs/base/status_macros.h"
 #include "proto/amaes/v1/checkpoints.grpc.pb.h"
 #include "services/cli/context.h"
@@ -45,12 +46,12 @@ absl::StatusOr<int> List(Context& context, const std::string& job, bool all, int
   }
   std::vector<std::vector<std::string>> rows;
   for (const v1::Checkpoint& c : response.checkpoints()) {
-    rows.push_back({c.job(), c.name(), FormatCount(c.step()), StateOf(c), FormatNumber(c.loss_masked()),
+    rows.push_back({c.job(), c.name(), FormatCount(c.step()), StateOf(c), FormatNumber(LossOf(MetricMap(c.metrics().begin(), c.metrics().end()))),
                     FormatBytes(c.size_bytes()), c.dataset_version(), c.parent().empty() ? "-" : c.parent(),
                     FormatTime(c.create_time())});
   }
   std::cout << FormatTable(
-      {"JOB", "CHECKPOINT", "STEP", "STATE", "LOSS MASKED", "SIZE", "DATASET", "PARENT", "CREATED"}, rows);
+      {"JOB", "CHECKPOINT", "STEP", "STATE", "LOSS", "SIZE", "DATASET", "PARENT", "CREATED"}, rows);
   return kExitOk;
 }
 
@@ -66,7 +67,7 @@ absl::StatusOr<int> Show(Context& context, const std::string& job, const std::st
                             {"state", c.message().empty() ? StateOf(c) : absl::StrCat(StateOf(c), ": ", c.message())},
                             {"resumed from", c.parent().empty() ? "scratch" : c.parent()},
                             {"dataset", absl::StrCat(c.dataset_version(), " (", c.dataset_digest(), ")")},
-                            {"loss masked", FormatNumber(c.loss_masked())},
+                            {"loss", FormatNumber(LossOf(MetricMap(c.metrics().begin(), c.metrics().end())))},
                             {"manifest", c.manifest_sha256()},
                             {"created", FormatTime(c.create_time())},
                             {"folder", c.folder()}});

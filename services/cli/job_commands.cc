@@ -5,6 +5,8 @@
 #include "absl/strings/str_format.h"
 #include "libs/base/format.h"
 #include "libs/base/status_macros.h"
+#include "libs/rpc/convert.h"
+#include "libs/spec/spec_io.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
 #include "proto/amaes/v1/logs.grpc.pb.h"
 #include "services/cli/audit_view.h"
@@ -44,7 +46,7 @@ absl::StatusOr<int> List(Context& context, const std::string& filter, int limit)
   }
   std::vector<std::vector<std::string>> rows;
   for (const v1::Job& job : response.jobs()) {
-    rows.push_back({job.id(), job.spec().name(), job.spec().kind() == v1::JOB_KIND_INGEST ? "ingest" : "pretrain",
+    rows.push_back({job.id(), job.spec().name(), JobKindName(ToJobKind(job.spec().kind())),
                     StateName(job.state()), Progress(job), job.dataset_version(), FormatTime(job.create_time()),
                     job.reason()});
   }

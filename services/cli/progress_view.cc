@@ -5,8 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "libs/base/format.h"
+#include "libs/base/metric_map.h"
 #include "services/cli/output.h"
 
 namespace amaes {
@@ -83,9 +86,27 @@ std::string Age(const google::protobuf::Timestamp& time, absl::Time now) {
   return FormatDuration(std::max(0.0, absl::ToDoubleSeconds(now - absl::FromUnixSeconds(time.seconds()))));
 }
 
+using ProtoMetrics = google::protobuf::Map<std::string, double>;
+
+// Masked pretraining in the words of the method, anything else by the names of its metrics.
+std::string MetricsText(const ProtoMetrics& proto) {
+  const MetricMap metrics(proto.begin(), proto.end());
+  if (metrics.contains("loss_masked")) {
+    const std::string bar = metrics.contains("loss_visible_mean")
+                                ? absl::StrFormat(" (mean fill %s)", FormatNumber(MetricOf(metrics, "loss_visible_mean")))
+                                : absl::StrCat("  visible ", FormatNumber(MetricOf(metrics, "loss_visible")));
+    return absl::StrFormat("loss masked %s%s  masked_r2 %+.3f", FormatNumber(MetricOf(metrics, "loss_masked")), bar,
+                           MetricOf(metrics, "masked_r2"));
+  }
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : metrics) {
+    parts.push_back(absl::StrCat(absl::StrReplaceAll(name, {{"_", " "}}), " ", FormatNumber(value)));
+  }
+  return absl::StrJoin(parts, "  ");
+}
+
 std::string Losses(const v1::TrainingProgress& t) {
-  return absl::StrFormat("loss masked %s  visible %s  masked_r2 %+.3f", FormatNumber(t.loss_masked()),
-                         FormatNumber(t.loss_visible()), t.masked_r2());
+  return MetricsText(t.metrics());
 }
 
 std::string Speed(const v1::TrainingProgress& t) {
@@ -107,8 +128,7 @@ const v1::Validation* Newest(const v1::TrainingProgress& t, const std::string& s
 }
 
 std::string ValidationText(const v1::Validation& v) {
-  return absl::StrFormat("%-8s step %d: masked %s (mean fill %s)  masked_r2 %+.3f", v.split(), v.step(),
-                         FormatNumber(v.loss_masked()), FormatNumber(v.loss_visible_mean()), v.masked_r2());
+  return absl::StrFormat("%-8s step %d: %s", v.split(), v.step(), MetricsText(v.metrics()));
 }
 
 std::string IngestSpeed(const v1::IngestProgress& p) {
@@ -228,9 +248,8 @@ std::string RenderOutcome(const v1::Job& job) {
       if (last == nullptr) continue;
       for (const v1::Validation& first : job.training().validations()) {
         if (first.split() != split) continue;
-        absl::StrAppend(&text, absl::StrFormat("\n  %-8s masked loss %s -> %s (mean fill %s)  masked_r2 %+.3f", split,
-                                               FormatNumber(first.loss_masked()), FormatNumber(last->loss_masked()),
-                                               FormatNumber(last->loss_visible_mean()), last->masked_r2()));
+        absl::StrAppend(&text, absl::StrFormat("\n  %-8s %s\n  %-8s to %s", split, MetricsText(first.metrics()), "",
+                                               MetricsText(last->metrics())));
         break;
       }
     }

@@ -52,7 +52,7 @@ absl::Status ProvideDataset(Context& context, const RunFlags& flags, const std::
 
 absl::StatusOr<int> RunJob(Context& context, const RunFlags& flags, const ParsedSpec& parsed) {
   if (parsed.problems.empty()) {
-    AMAES_RETURN_IF_ERROR(ProvideDataset(context, flags, parsed.spec.pretrain.dataset.name));
+    AMAES_RETURN_IF_ERROR(ProvideDataset(context, flags, parsed.spec.training().dataset.name));
   }
   absl::StatusOr<v1::CreateJobResponse> response = CreateJob(context, parsed, kJobRequest, false);
   if (ReasonOf(response.status()) == "REQUEST_ID_REUSED") {
@@ -70,9 +70,9 @@ absl::StatusOr<int> RunJob(Context& context, const RunFlags& flags, const Parsed
 //   - FailedPrecondition: the job wants GPUs that this machine has not: it would wait for ever.
 absl::StatusOr<std::string> SlotsFor(const JobSpec& spec) {
   const auto gpus = static_cast<std::int64_t>(TakeInventory().gpus.size());
-  if (spec.pretrain.device != "cpu" && gpus >= spec.pretrain.workers) return "auto";
-  if (spec.pretrain.device == "gpu") {
-    return absl::FailedPreconditionError(absl::StrCat("the job wants ", spec.pretrain.workers,
+  if (spec.training().device != "cpu" && gpus >= spec.training().workers) return "auto";
+  if (spec.training().device == "gpu") {
+    return absl::FailedPreconditionError(absl::StrCat("the job wants ", spec.training().workers,
                                                       " GPUs, this machine has ", gpus,
                                                       ": lower workers, or say device: cpu or auto"));
   }

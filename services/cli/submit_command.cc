@@ -97,7 +97,7 @@ absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSp
   if (!problems.empty()) {
     // What the coordinator would find too, so that all is said at once.
     for (const SpecProblem& problem : ValidateSpec(parsed.spec)) problems.push_back(problem);
-    const PretrainSpec::Dataset& dataset = parsed.spec.pretrain.dataset;
+    const TrainingSpec::Dataset& dataset = parsed.spec.training().dataset;
     for (const SelectionProblem& problem : CheckSelection(dataset.filter, dataset.repeats)) {
       problems.push_back({absl::StrCat("dataset.", problem.field), problem.message});
     }

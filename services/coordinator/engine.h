@@ -142,7 +142,7 @@ class Engine {
     std::string notes;    // for people: what the selection came to
   };
   absl::StatusOr<Resolved> Resolve(const ParsedSpec& parsed);
-  absl::StatusOr<DatasetRecord> FindDataset(const PretrainSpec::Dataset& wanted);
+  absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
   absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,

@@ -62,7 +62,7 @@ absl::Status Engine::CheckDatasetContract(const IngestSpec& spec) {
                          {{"dataset", spec.dataset}});
 }
 
-absl::StatusOr<DatasetRecord> Engine::FindDataset(const PretrainSpec::Dataset& wanted) {
+absl::StatusOr<DatasetRecord> Engine::FindDataset(const TrainingSpec::Dataset& wanted) {
   absl::StatusOr<DatasetRecord> record = amaes::FindDataset(store_, wanted.name, wanted.version);
   if (!record.ok()) return record;
   AMAES_RETURN_IF_ERROR(CheckNotRetired(*record));
@@ -78,12 +78,12 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(const ParsedSpec& parsed) {
   std::vector<SpecProblem> problems = parsed.problems;
   const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
   problems.insert(problems.end(), values.begin(), values.end());
-  if (parsed.spec.kind != JobKind::kPretrain) {
+  if (!parsed.spec.trains()) {
     if (!problems.empty()) return InvalidSpec(problems);
-    AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
+    if (parsed.spec.kind == JobKind::kIngest) AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
     return Resolved{ResolveSpec(parsed.spec, {}), "", ""};
   }
-  const PretrainSpec::Dataset& wanted = parsed.spec.pretrain.dataset;
+  const TrainingSpec::Dataset& wanted = parsed.spec.training().dataset;
   const absl::StatusOr<DatasetRecord> record = FindDataset(wanted);
   Selection selection;
   const bool selects = !wanted.filter.empty() || !wanted.repeats.empty();
@@ -128,10 +128,10 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
       known = *std::move(earlier);
       return absl::OkStatus();
     }
-    if (spec.kind == JobKind::kPretrain) {
+    if (spec.trains()) {
       // It may have been retired since it was resolved.
-      AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset, amaes::FindDataset(transaction, spec.pretrain.dataset.name,
-                                                                             spec.pretrain.dataset.version));
+      AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset, amaes::FindDataset(transaction, spec.training().dataset.name,
+                                                                             spec.training().dataset.version));
       AMAES_RETURN_IF_ERROR(CheckNotRetired(dataset));
     }
     do {
@@ -143,9 +143,9 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
     record.spec_json = SpecToJson(spec);
     record.priority = static_cast<int>(spec.priority);
     record.created = clock_.Now();
-    if (spec.kind == JobKind::kPretrain) {
-      record.budget.max_restarts = spec.pretrain.restart.max_restarts;
-      record.budget.no_progress_limit = spec.pretrain.restart.no_progress_limit;
+    if (spec.trains()) {
+      record.budget.max_restarts = spec.training().restart.max_restarts;
+      record.budget.no_progress_limit = spec.training().restart.no_progress_limit;
     }
     AMAES_RETURN_IF_ERROR(transaction.PutJob(record));
     AMAES_RETURN_IF_ERROR(transaction.PutRequest(request_id, {digest, record.id}));

@@ -20,7 +20,7 @@ CheckpointRecord NewCheckpoint(const LiveJob& job, const std::string& name, std:
   record.step = step;
   record.attempt = attempt;
   record.dataset = job.record.dataset;
-  record.dataset_digest = job.spec.pretrain.dataset.digest;
+  record.dataset_digest = job.spec.training().dataset.digest;
   return record;
 }
 
@@ -182,7 +182,7 @@ absl::Status Engine::NoteCheckpoint(LiveJob& job, const CheckpointCommitted& rep
   record.size_bytes = report.size_bytes;
   record.manifest_sha256 = report.manifest_sha256;
   record.parent = report.parent;
-  record.loss_masked = report.loss_masked;
+  record.metrics = report.metrics;
   record.created = clock_.Now();
   const absl::StatusOr<CheckpointRecord> known = store_.GetCheckpoint(id, report.name);
   if (known.ok() && known->manifest_sha256 == report.manifest_sha256) return absl::OkStatus();  // said twice

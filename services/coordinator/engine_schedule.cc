@@ -40,7 +40,7 @@ void Engine::PlaceWaiting() {
                        .priority = job.record.priority,
                        .queued = job.record.created,
                        .slots = static_cast<int>(job.spec.slots()),
-                       .device = job.spec.kind == JobKind::kPretrain ? job.spec.pretrain.device : "any",
+                       .device = job.spec.trains() ? job.spec.training().device : "any",
                        .not_before = job.record.not_before});
   }
   if (waiting.empty()) return;
@@ -119,10 +119,10 @@ StartWorkerCommand Engine::StartCommand(const LiveJob& job, int rank) {
   start.volumes_folder = (options_.home / "volumes").string();
   start.bind_address = node == nullptr ? "" : node->info.address;
   start.device_index = DeviceIndex(node, place);
-  if (job.spec.kind == JobKind::kPretrain) {
-    const PretrainSpec::Dataset& dataset = job.spec.pretrain.dataset;
+  if (job.spec.trains()) {
+    const TrainingSpec::Dataset& dataset = job.spec.training().dataset;
     start.dataset_folder = DatasetFolder(dataset.name, dataset.version).string();
-    const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.pretrain.global_batch);
+    const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.training().global_batch);
     start.first_lane = lanes.first;
     start.last_lane = lanes.last;
   } else {

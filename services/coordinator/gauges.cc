@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <map>
 
 #include "absl/strings/numbers.h"
@@ -23,13 +24,13 @@ constexpr MetricName kMemory{"process_resident_memory_bytes", "Resident memory o
 struct JobGauge {
   MetricName metric;
   double (*value)(const JobView&);
-  bool pretrain, ingest;  // kinds that have it
+  bool training, ingest;  // kinds that have it
 };
 
 constexpr JobGauge kJobGauges[] = {
     {{"amaes_job_step", "Optimiser updates done; of an ingest: files done."},
      [](const JobView& v) {
-       return static_cast<double>(v.spec.kind == JobKind::kPretrain ? v.progress.training.step
+       return static_cast<double>(v.spec.trains() ? v.progress.training.step
                                                                     : v.progress.ingest.done);
      },
      true,
@@ -47,11 +48,11 @@ constexpr JobGauge kJobGauges[] = {
      false,
      true},
     {{"amaes_job_loss_masked", "Mean squared error on masked voxels, last report."},
-     [](const JobView& v) { return v.progress.training.loss_masked; },
+     [](const JobView& v) { return MetricOf(v.progress.training.metrics, "loss_masked"); },
      true,
      false},
     {{"amaes_job_masked_r2", "1 - error on masked voxels / error of filling them with the visible mean."},
-     [](const JobView& v) { return v.progress.training.masked_r2; },
+     [](const JobView& v) { return MetricOf(v.progress.training.metrics, "masked_r2"); },
      true,
      false},
     {{"amaes_job_samples_per_second", "Samples trained on per second."},
@@ -126,8 +127,10 @@ void Gauges::SetJobs() {
     if (view.record.attempt == 0) continue;
     live.insert(view.record.id.value);
     for (const JobGauge& gauge : kJobGauges) {
-      if (!(view.spec.kind == JobKind::kPretrain ? gauge.pretrain : gauge.ingest)) continue;
-      metrics_.Set(gauge.metric.name, gauge.metric.help, {{"job", view.record.id.value}}, gauge.value(view));
+      if (!(view.spec.trains() ? gauge.training : gauge.ingest)) continue;
+      const double value = gauge.value(view);
+      if (std::isnan(value)) continue;  // not of this objective
+      metrics_.Set(gauge.metric.name, gauge.metric.help, {{"job", view.record.id.value}}, value);
     }
   }
   for (const std::string& job : shown_) {

@@ -32,7 +32,7 @@ void AddLineage(const FoundCheckpoint& newest, AuditPlan& plan) {
 }
 
 // A checkpoint that was trained on something else proves nothing about this job.
-void CompareWithSpec(const CheckpointManifest& manifest, const PretrainSpec& spec, AuditReport& report) {
+void CompareWithSpec(const CheckpointManifest& manifest, const TrainingSpec& spec, AuditReport& report) {
   const auto compare = [&](const char* what, const std::string& there, const std::string& here) {
     if (there == here) return;
     ++report.finding_count;
@@ -47,7 +47,7 @@ void CompareWithSpec(const CheckpointManifest& manifest, const PretrainSpec& spe
 }  // namespace
 
 absl::Status CheckTrainingJob(const JobView& view) {
-  if (view.spec.kind == JobKind::kPretrain) return absl::OkStatus();
+  if (view.spec.trains()) return absl::OkStatus();
   return ErrorWithReason(
       absl::StatusCode::kFailedPrecondition, "NOT_A_TRAINING_JOB",
       absl::StrCat(view.record.id.value, " is an ", JobKindName(view.spec.kind), " job: it reads no samples"),
@@ -55,7 +55,7 @@ absl::Status CheckTrainingJob(const JobView& view) {
 }
 
 absl::StatusOr<JobData> DataOf(Engine& engine, const JobView& view) {
-  const PretrainSpec::Dataset& dataset = view.spec.pretrain.dataset;
+  const TrainingSpec::Dataset& dataset = view.spec.training().dataset;
   JobData data;
   AMAES_ASSIGN_OR_RETURN(data.version, engine.catalogues().Get(engine.DatasetFolder(dataset.name, dataset.version)));
   absl::StatusOr<Selection> selection = ResolveSelection(*data.version, dataset.filter, dataset.repeats);
@@ -82,7 +82,7 @@ absl::StatusOr<AuditReport> AuditJobOf(Engine& engine, const JobView& view) {
                            {{"job", view.record.id.value}});
   }
   const FoundCheckpoint& newest = search.verified.front();
-  const PretrainSpec& spec = view.spec.pretrain;
+  const TrainingSpec& spec = view.spec.training();
   AuditPlan plan{.seed = spec.seed,
                  .global_batch = spec.global_batch,
                  .steps = spec.schedule.steps,

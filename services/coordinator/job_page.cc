@@ -1,9 +1,11 @@
 #include "services/coordinator/job_page.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "libs/rpc/convert.h"
 #include "services/coordinator/html.h"
 #include "services/coordinator/job_view.h"
@@ -19,13 +21,21 @@ std::string Facts(const std::vector<std::pair<std::string, std::string>>& facts)
   return absl::StrCat(out, "</div>");
 }
 
+// A metric's name as people say it.
+std::string MetricTitle(const std::string& name) {
+  if (name == "masked_r2") return "masked R²";
+  if (name == "loss_masked") return "loss, masked";
+  if (name == "loss_visible") return "loss, visible";
+  if (name == "loss_visible_mean") return "filling with the visible mean";
+  return html::Escape(absl::StrReplaceAll(name, {{"_", " "}}));
+}
+
 std::string TrainingFacts(const JobView& job) {
   const TrainProgress& p = job.progress.training;
-  return Facts({{"step", absl::StrCat(p.step, " / ", job.spec.pretrain.schedule.steps)},
-                {"left", html::Seconds(TrainingEta(job))},
-                {"loss, masked", html::Number(p.loss_masked)},
-                {"loss, visible", html::Number(p.loss_visible)},
-                {"masked R²", html::Number(p.masked_r2)},
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"step", absl::StrCat(p.step, " / ", job.spec.training().schedule.steps)}, {"left", html::Seconds(TrainingEta(job))}};
+  for (const auto& [name, value] : p.metrics) facts.emplace_back(MetricTitle(name), html::Number(value));
+  const std::vector<std::pair<std::string, std::string>> rest = {
                 {"learning rate", html::Number(p.learning_rate)},
                 {"samples per second", html::Number(p.samples_per_second)},
                 {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
@@ -35,7 +45,9 @@ std::string TrainingFacts(const JobView& job) {
                 {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
                 {"newest checkpoint",
                  job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
-                {"dataset", job.record.dataset}});
+                {"dataset", job.record.dataset}};
+  facts.insert(facts.end(), rest.begin(), rest.end());
+  return Facts(facts);
 }
 
 std::string IngestFacts(const JobView& job) {
@@ -53,13 +65,18 @@ std::string IngestFacts(const JobView& job) {
 }
 
 std::string Validations(const JobView& job) {
+  std::set<std::string> names;
+  for (const ValidationResult& v : job.progress.validations) {
+    for (const auto& [name, value] : v.metrics) names.insert(name);
+  }
+  std::vector<std::string> titles = {"step", "split"};
+  for (const std::string& name : names) titles.push_back(MetricTitle(name));
   std::vector<std::vector<std::string>> rows;
   for (const ValidationResult& v : job.progress.validations) {
-    rows.push_back({absl::StrCat(v.step), html::Escape(v.split), html::Number(v.loss_masked),
-                    html::Number(v.loss_visible), html::Number(v.masked_r2), html::Number(v.loss_visible_mean)});
+    rows.push_back({absl::StrCat(v.step), html::Escape(v.split)});
+    for (const std::string& name : names) rows.back().push_back(html::Number(MetricOf(v.metrics, name)));
   }
-  return html::Table({"step", "split", "loss, masked", "loss, visible", "masked R²", "filling with the visible mean"},
-                     rows);
+  return html::Table(titles, rows);
 }
 
 std::string Attempts(const std::vector<AttemptRecord>& attempts) {
@@ -101,7 +118,7 @@ std::string ProgressLabel(const JobView& job) {
   if (job.spec.kind == JobKind::kIngest) {
     return absl::StrCat("file ", job.progress.ingest.done, " of ", job.progress.ingest.files);
   }
-  return absl::StrCat("step ", job.progress.training.step, " of ", job.spec.pretrain.schedule.steps);
+  return absl::StrCat("step ", job.progress.training.step, " of ", job.spec.training().schedule.steps);
 }
 
 std::string CheckpointsTable(const std::vector<CheckpointRecord>& checkpoints) {
@@ -114,7 +131,7 @@ std::string CheckpointsTable(const std::vector<CheckpointRecord>& checkpoints) {
     rows.push_back({html::Escape(checkpoint.name),
                     html::Link(absl::StrCat("/jobs/", checkpoint.job.value), checkpoint.job.value),
                     absl::StrCat(checkpoint.step), html::Badge(CheckpointStateName(checkpoint.state), kind),
-                    html::Number(checkpoint.loss_masked), html::Bytes(static_cast<double>(checkpoint.size_bytes)),
+                    html::Number(LossOf(checkpoint.metrics)), html::Bytes(static_cast<double>(checkpoint.size_bytes)),
                     html::Escape(checkpoint.parent.empty() ? "–" : checkpoint.parent), html::Time(checkpoint.created)});
   }
   return html::Table({"checkpoint", "job", "step", "state", "loss", "size", "from", "made (UTC)"}, rows);
@@ -122,7 +139,7 @@ std::string CheckpointsTable(const std::vector<CheckpointRecord>& checkpoints) {
 
 std::string JobPageBody(const JobPageData& data) {
   const JobView& job = data.job;
-  const bool pretrain = job.spec.kind == JobKind::kPretrain;
+  const bool trains = job.spec.trains();
   const std::string id = html::Escape(job.record.id.value);
   std::string body = absl::StrCat("<h1>", html::Escape(job.record.name), " ", StateBadge(job.record.state),
                                   " <span class=\"soft\">", id, "</span></h1>");
@@ -130,12 +147,12 @@ std::string JobPageBody(const JobPageData& data) {
   AddSection(body, "Progress", true,
              absl::StrCat(why.empty() ? "" : absl::StrCat("<p>", html::Escape(why), "</p>"),
                           html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
-                          pretrain ? TrainingFacts(job) : IngestFacts(job)));
+                          trains ? TrainingFacts(job) : IngestFacts(job)));
   AddSection(body, "Picture", data.has_picture,
              absl::StrCat("<a href=\"/jobs/", id, "/picture\"><img alt=\"reconstruction\" src=\"/jobs/", id,
                           "/picture\"></a>"));
   AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));
-  AddSection(body, "Checkpoints", pretrain, CheckpointsTable(data.checkpoints));
+  AddSection(body, "Checkpoints", trains, CheckpointsTable(data.checkpoints));
   AddSection(body, "Attempts", !data.attempts.empty(), Attempts(data.attempts));
   AddSection(body, "Events", !data.events.empty(), Events(data.events));
   return body;

@@ -1,10 +1,14 @@
 #include "services/coordinator/job_service.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/convert.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/paging.h"
+#include "libs/spec/fields.h"
 #include "services/coordinator/job_audit.h"
 #include "services/coordinator/job_view.h"
 #include "services/coordinator/shard_plan.h"
@@ -51,7 +55,10 @@ absl::Status JobServiceImpl::List(const v1::ListJobsRequest& request, v1::ListJo
   for (const auto& [key, value] : filter) {
     if (key == "name") wanted.name = value;
     if (key == "kind") {
-      if (value != "pretrain" && value != "ingest") return BadFilterValue(key, value, "pretrain, ingest");
+      const std::vector<std::string>& kinds = SpecFields().front().choices;
+      if (std::find(kinds.begin(), kinds.end(), value) == kinds.end()) {
+        return BadFilterValue(key, value, absl::StrJoin(kinds, ", "));
+      }
       wanted.kind = value;
     }
     if (key == "state") {
@@ -112,7 +119,7 @@ absl::Status JobServiceImpl::Plan(const v1::GetShardPlanRequest& request, v1::Sh
     ranks = attempt.ranks;
   }
   AMAES_ASSIGN_OR_RETURN(const JobData data, DataOf(engine_, view));
-  *out = MakeShardPlan(view.spec.pretrain, view.progress.training.step, view.record.attempt, ranks, *data.version,
+  *out = MakeShardPlan(view.spec.training(), view.progress.training.step, view.record.attempt, ranks, *data.version,
                        data.selection);
   return absl::OkStatus();
 }

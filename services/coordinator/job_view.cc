@@ -12,10 +12,8 @@ v1::TrainingProgress TrainingOf(const JobView& view) {
   const JobProgress& in = view.progress;
   v1::TrainingProgress out;
   out.set_step(in.training.step);
-  out.set_total_steps(view.spec.pretrain.schedule.steps);
-  out.set_loss_masked(in.training.loss_masked);
-  out.set_loss_visible(in.training.loss_visible);
-  out.set_masked_r2(in.training.masked_r2);
+  out.set_total_steps(view.spec.training().schedule.steps);
+  out.mutable_metrics()->insert(in.training.metrics.begin(), in.training.metrics.end());
   out.set_learning_rate(in.training.learning_rate);
   out.set_samples_per_second(in.training.samples_per_second);
   out.set_data_wait_ratio(in.training.data_wait_ratio);
@@ -27,10 +25,7 @@ v1::TrainingProgress TrainingOf(const JobView& view) {
     v1::Validation* added = out.add_validations();
     added->set_step(validation.step);
     added->set_split(validation.split);
-    added->set_loss_masked(validation.loss_masked);
-    added->set_loss_visible(validation.loss_visible);
-    added->set_masked_r2(validation.masked_r2);
-    added->set_loss_visible_mean(validation.loss_visible_mean);
+    added->mutable_metrics()->insert(validation.metrics.begin(), validation.metrics.end());
   }
   if (IsTimestamp(in.updated)) *out.mutable_update_time() = ToTimestamp(in.updated);
   out.set_phase(in.phase);
@@ -63,7 +58,7 @@ v1::IngestProgress IngestOf(const JobView& view) {
 }  // namespace
 
 double TrainingEta(const JobView& view) {
-  const double left = static_cast<double>(view.spec.pretrain.schedule.steps - view.progress.training.step);
+  const double left = static_cast<double>(view.spec.training().schedule.steps - view.progress.training.step);
   const double eta = left * view.progress.training.step_seconds;
   return view.record.state == JobState::kRunning && std::isfinite(eta) ? std::max(eta, 0.0) : 0;
 }
@@ -79,9 +74,9 @@ double IngestEta(const JobView& view) {
 
 double ShareDone(const JobView& view) {
   if (view.record.state == JobState::kSucceeded) return 1;
-  const bool pretrain = view.spec.kind == JobKind::kPretrain;
-  const double done = static_cast<double>(pretrain ? view.progress.training.step : view.progress.ingest.done);
-  const double all = static_cast<double>(pretrain ? view.spec.pretrain.schedule.steps : view.progress.ingest.files);
+  const bool trains = view.spec.trains();
+  const double done = static_cast<double>(trains ? view.progress.training.step : view.progress.ingest.done);
+  const double all = static_cast<double>(trains ? view.spec.training().schedule.steps : view.progress.ingest.files);
   return all > 0 ? std::clamp(done / all, 0.0, 1.0) : 0;
 }
 
@@ -98,9 +93,9 @@ v1::Job ToProto(const JobView& view, const std::filesystem::path& folder) {
   if (IsTimestamp(record.created)) *out.mutable_create_time() = ToTimestamp(record.created);
   if (IsTimestamp(record.started)) *out.mutable_start_time() = ToTimestamp(record.started);
   if (IsTimestamp(record.ended)) *out.mutable_end_time() = ToTimestamp(record.ended);
-  if (view.spec.kind == JobKind::kPretrain) {
+  if (view.spec.trains()) {
     *out.mutable_training() = TrainingOf(view);
-  } else {
+  } else if (view.spec.kind == JobKind::kIngest) {
     *out.mutable_ingest() = IngestOf(view);
   }
   *out.mutable_estimate() = ToProto(EstimateSpec(view.spec));

@@ -27,13 +27,13 @@ std::string JobsTable(const std::vector<JobView>& jobs, absl::Time now) {
   if (jobs.empty()) return Nothing("No job yet: <code>amaes submit</code> makes one.");
   std::vector<std::vector<std::string>> rows;
   for (const JobView& job : jobs) {
-    const bool pretrain = job.spec.kind == JobKind::kPretrain;
-    const double eta = pretrain ? TrainingEta(job) : IngestEta(job);
+    const bool trains = job.spec.trains();
+    const double eta = trains ? TrainingEta(job) : IngestEta(job);
     rows.push_back(
         {absl::StrCat(html::Link(absl::StrCat("/jobs/", job.record.id.value), job.record.name),
                       "<br><span class=\"soft\">", html::Escape(job.record.id.value), "</span>"),
          JobKindName(job.spec.kind), StateBadge(job.record.state), html::Bar(ShareDone(job), ProgressLabel(job)),
-         pretrain ? html::Number(job.progress.training.loss_masked) : "–", html::Seconds(eta),
+         trains ? html::Number(LossOf(job.progress.training.metrics)) : "–", html::Seconds(eta),
          html::Seconds(absl::ToDoubleSeconds(now - job.record.created)),
          html::Escape(absl::StrCat(job.record.reason, job.record.message.empty() ? "" : ": ", job.record.message))});
   }

@@ -23,11 +23,20 @@ absl::Time TimeFromJson(const json& value) {
 json Number(double value) { return value - value == 0 ? json(value) : json(nullptr); }
 double FromNumber(const json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
+json MetricsToJson(const MetricMap& metrics) {
+  json out = json::object();
+  for (const auto& [name, value] : metrics) out[name] = Number(value);
+  return out;
+}
+MetricMap MetricsFromJson(const json& value) {
+  MetricMap out;
+  for (const auto& [name, number] : value.items()) out[name] = FromNumber(number);
+  return out;
+}
+
 json TrainingToJson(const TrainProgress& p) {
   return {{"step", p.step},
-          {"loss_masked", Number(p.loss_masked)},
-          {"loss_visible", Number(p.loss_visible)},
-          {"masked_r2", Number(p.masked_r2)},
+          {"metrics", MetricsToJson(p.metrics)},
           {"learning_rate", Number(p.learning_rate)},
           {"samples_per_second", Number(p.samples_per_second)},
           {"data_wait_ratio", Number(p.data_wait_ratio)},
@@ -40,9 +49,7 @@ json TrainingToJson(const TrainProgress& p) {
 TrainProgress TrainingFromJson(const json& j) {
   TrainProgress p;
   p.step = j.at("step");
-  p.loss_masked = FromNumber(j.at("loss_masked"));
-  p.loss_visible = FromNumber(j.at("loss_visible"));
-  p.masked_r2 = FromNumber(j.at("masked_r2"));
+  p.metrics = MetricsFromJson(j.at("metrics"));
   p.learning_rate = FromNumber(j.at("learning_rate"));
   p.samples_per_second = FromNumber(j.at("samples_per_second"));
   p.data_wait_ratio = FromNumber(j.at("data_wait_ratio"));
@@ -125,20 +132,14 @@ RankOutcome RankFromJson(const json& j) {
 json ValidationToJson(const ValidationResult& v) {
   return {{"step", v.step},
           {"split", v.split},
-          {"loss_masked", Number(v.loss_masked)},
-          {"loss_visible", Number(v.loss_visible)},
-          {"masked_r2", Number(v.masked_r2)},
-          {"loss_visible_mean", Number(v.loss_visible_mean)}};
+          {"metrics", MetricsToJson(v.metrics)}};
 }
 
 ValidationResult ValidationFromJson(const json& j) {
   ValidationResult v;
   v.step = j.at("step");
   v.split = j.at("split");
-  v.loss_masked = FromNumber(j.at("loss_masked"));
-  v.loss_visible = FromNumber(j.at("loss_visible"));
-  v.masked_r2 = FromNumber(j.at("masked_r2"));
-  v.loss_visible_mean = FromNumber(j.at("loss_visible_mean"));
+  v.metrics = MetricsFromJson(j.at("metrics"));
   return v;
 }
 

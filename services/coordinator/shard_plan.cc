@@ -2,7 +2,7 @@
 
 namespace amaes {
 
-v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, AttemptNumber attempt,
+v1::ShardPlan MakeShardPlan(const TrainingSpec& spec, std::int64_t step, AttemptNumber attempt,
                             const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
                             const Selection& selection) {
   const std::vector<std::int64_t> training = dataset.Indices(Split::kTrain);

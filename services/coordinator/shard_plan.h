@@ -12,7 +12,7 @@
 namespace amaes {
 
 // `ranks`: where the newest attempt runs; empty when there was none. `step`: the next one to take. `selection`: of the spec, resolved.
-v1::ShardPlan MakeShardPlan(const PretrainSpec& spec, std::int64_t step, AttemptNumber attempt,
+v1::ShardPlan MakeShardPlan(const TrainingSpec& spec, std::int64_t step, AttemptNumber attempt,
                             const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
                             const Selection& selection);
 

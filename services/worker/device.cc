@@ -35,7 +35,7 @@ absl::Status OpenTorchCuda() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<c10::Device> OpenGpu(const PretrainSpec& spec, int device_index) {
+absl::StatusOr<c10::Device> OpenGpu(const TrainingSpec& spec, int device_index) {
   AMAES_RETURN_IF_ERROR(OpenTorchCuda());
   const c10::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(device_index));
   long cudnn = 0;
@@ -62,7 +62,7 @@ absl::StatusOr<c10::Device> OpenGpu(const PretrainSpec& spec, int device_index) 
 
 }  // namespace
 
-absl::StatusOr<c10::Device> PrepareDevice(const PretrainSpec& spec, int device_index) {
+absl::StatusOr<c10::Device> PrepareDevice(const TrainingSpec& spec, int device_index) {
   at::set_num_threads(static_cast<int>(spec.threads_per_worker));
   at::set_num_interop_threads(1);
   if (spec.deterministic) {
@@ -73,11 +73,12 @@ absl::StatusOr<c10::Device> PrepareDevice(const PretrainSpec& spec, int device_i
   return OpenGpu(spec, device_index);
 }
 
-absl::Duration CollectiveTimeout(const PretrainSpec& spec, c10::Device device) {
+absl::Duration CollectiveTimeout(const TrainingSpec& spec, c10::Device device) {
   // U-Net B on 128³: 1.55e12 operations per sample, forward and backward; grows with the width squared and the volume.
-  const double side = static_cast<double>(spec.patch) / 128, width = static_cast<double>(spec.network.filters) / 32;
+  const double volume = static_cast<double>(VoxelCount(spec.patch)) / (128.0 * 128 * 128);
+  const double width = static_cast<double>(spec.network.filters) / 32;
   const double lanes = std::max(1.0, static_cast<double>(spec.global_batch) / static_cast<double>(spec.workers));
-  const double operations = 1.55e12 * side * side * side * width * width * lanes;
+  const double operations = 1.55e12 * volume * width * width * lanes;
   const double per_second = device.is_cuda() ? 5e12 : 2e10 * static_cast<double>(spec.threads_per_worker);
   return std::max(absl::Seconds(30), absl::Seconds(5 * operations / per_second));
 }

@@ -10,9 +10,9 @@ namespace amaes {
 
 // Sets threads and determinism of this process; opens the GPU when device_index >= 0. Call once, before any tensor is made.
 //   - FailedPrecondition: no GPU support (library missing, no such GPU), or a cuDNN that computes 3D convolutions wrongly.
-absl::StatusOr<c10::Device> PrepareDevice(const PretrainSpec& spec, int device_index);
+absl::StatusOr<c10::Device> PrepareDevice(const TrainingSpec& spec, int device_index);
 
 // How long a collective may take: 30 s, or five steps of a slow machine if that is more.
-absl::Duration CollectiveTimeout(const PretrainSpec& spec, c10::Device device);
+absl::Duration CollectiveTimeout(const TrainingSpec& spec, c10::Device device);
 
 }  // namespace amaes

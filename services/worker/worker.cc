@@ -14,6 +14,7 @@
 #include "libs/dataset/selection.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
+#include "libs/train/make_objective.h"
 #include "libs/train/train_loop.h"
 #include "services/worker/agent_store.h"
 #include "services/worker/device.h"
@@ -25,16 +26,16 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 
 // What the coordinator resolves before it stores a job, and which lanes belong to this rank.
 std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec& spec) {
-  const PretrainSpec& pretrain = spec.pretrain;
-  if (spec.kind != JobKind::kPretrain) return {absl::StrCat("kind: a worker does not do ", JobKindName(spec.kind))};
+  if (!spec.trains()) return {absl::StrCat("kind: a worker does not do ", JobKindName(spec.kind))};
+  const TrainingSpec& training = spec.training();
   std::vector<std::string> problems;
-  if (pretrain.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
-  if (pretrain.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
-  if (start.rank < 0 || start.rank >= start.world_size || start.world_size > pretrain.global_batch) {
+  if (training.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
+  if (training.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
+  if (start.rank < 0 || start.rank >= start.world_size || start.world_size > training.global_batch) {
     problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size, " workers does not go with global_batch ",
-                                    pretrain.global_batch));
+                                    training.global_batch));
   } else if (const LaneRange lanes{start.first_lane, start.last_lane};
-             lanes != LanesOf(start.rank, start.world_size, pretrain.global_batch)) {
+             lanes != LanesOf(start.rank, start.world_size, training.global_batch)) {
     problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
                                     " of ", start.world_size));
   }
@@ -52,7 +53,7 @@ absl::StatusOr<JobSpec> ReadSpec(const WorkerStart& start) {
   return WithReason(absl::InvalidArgumentError(absl::StrJoin(problems, "; ")), "BAD_SPEC", /*retryable=*/false);
 }
 
-absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart& start, const PretrainSpec& spec,
+absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart& start, const TrainingSpec& spec,
                                                                c10::Device device, RendezvousStore& store) {
   if (start.world_size == 1) return MakeSingleCommunicator();
   CommunicatorOptions options;
@@ -68,7 +69,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart
 
 // The list that the coordinator resolved at submit, resolved again.
 absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVersion& version,
-                                                               const PretrainSpec::Dataset& dataset) {
+                                                               const TrainingSpec::Dataset& dataset) {
   absl::StatusOr<Selection> selection = ResolveSelection(version, dataset.filter, dataset.repeats);
   if (!selection.ok()) return WithReason(selection.status(), "BAD_SPEC", /*retryable=*/false);
   if (selection->digest != dataset.selection) {
@@ -84,40 +85,57 @@ absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVers
   return std::make_shared<const Selection>(*std::move(selection));
 }
 
-absl::StatusOr<TrainResult> Pretrain(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
-  absl::StatusOr<c10::Device> device = PrepareDevice(spec.pretrain, start.device_index);
+LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const PretrainSpec& spec,
+                                    std::shared_ptr<const Selection> selection) {
+  return {.volumes = start.volumes_folder,
+          .seed = spec.seed,
+          .patch = spec.patch,
+          .token = spec.mask.token,
+          .mask_ratio = spec.mask.ratio,
+          .global_batch = spec.global_batch,
+          .lanes = {start.first_lane, start.last_lane},
+          .selection = std::move(selection),
+          .threads = static_cast<int>(spec.loader.threads),
+          .prefetch = spec.loader.prefetch,
+          .cache_bytes = spec.loader.cache_mib << 20,
+          .skip_damaged = spec.loader.on_damage == "skip"};
+}
+
+absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
+  const TrainingSpec& training = spec.training();
+  absl::StatusOr<c10::Device> device = PrepareDevice(training, start.device_index);
   if (!device.ok()) return WithReason(device.status(), "GPU_UNUSABLE", /*retryable=*/true);
   absl::StatusOr<DatasetVersion> version = ReadVersion(start.dataset_folder);
   if (!version.ok()) return WithReason(version.status(), "DATASET_UNREADABLE", !absl::IsDataLoss(version.status()));
-  if (version->digest != spec.pretrain.dataset.digest) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat("the spec names dataset digest ", spec.pretrain.dataset.digest,
+  if (version->digest != training.dataset.digest) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the spec names dataset digest ", training.dataset.digest,
                                                                  ", the folder holds ", version->digest)),
                       "BAD_SPEC", /*retryable=*/false);
   }
-  AMAES_ASSIGN_OR_RETURN(std::shared_ptr<const Selection> selection, SelectVolumes(*version, spec.pretrain.dataset));
+  AMAES_ASSIGN_OR_RETURN(std::shared_ptr<const Selection> selection, SelectVolumes(*version, training.dataset));
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});
-  absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, spec.pretrain, *device, store);
+  absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, training, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
-  DatasetSource data(*version, clock);
-  const TrainOptions options{.spec = spec.pretrain,
+  DatasetSource data(*version, PretrainLoaderOptions(start, spec.pretrain, std::move(selection)), clock);
+  absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(spec, *device);
+  if (!objective.ok()) return WithReason(objective.status(), "BAD_SPEC", /*retryable=*/false);
+  const TrainOptions options{.spec = spec,
                              .spec_json = start.spec_json,
                              .title = spec.name.empty() ? start.job : spec.name,
                              .job = start.job,
                              .attempt = start.attempt,
                              .lanes = {start.first_lane, start.last_lane},
                              .job_folder = start.job_folder,
-                             .volumes_folder = start.volumes_folder,
-                             .selection = std::move(selection),
                              .contract_json = ContractJson(version->contract),
                              .dataset_digest = version->digest,
                              .device = *device,
                              .software = kSoftware};
   const TrainEnvironment environment{
-      .data = data, .communicator = **communicator, .store = store, .clock = clock,
+      .data = data, .objective = **objective, .communicator = **communicator, .store = store, .clock = clock,
       .report = [&link](WorkerReport report) { link.Report(std::move(report)); },
       .stop_requested = [&link] { return link.stop_requested().has_value(); }};
-  return Train(options, environment);
+  return amaes::Train(options, environment);
 }
 
 absl::StatusOr<TrainResult> CarryOut(AgentLink& link, Clock& clock) {
@@ -126,7 +144,7 @@ absl::StatusOr<TrainResult> CarryOut(AgentLink& link, Clock& clock) {
   LogInfo("worker", "started", {{"job", start->job}, {"attempt", start->attempt}, {"rank", start->rank},
                                 {"world_size", start->world_size}, {"device_index", start->device_index}});
   AMAES_ASSIGN_OR_RETURN(const JobSpec spec, ReadSpec(*start));
-  return Pretrain(*start, spec, link, clock);
+  return Train(*start, spec, link, clock);
 }
 
 }  // namespace

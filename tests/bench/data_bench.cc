@@ -90,7 +90,7 @@ void SeekInLoader(benchmark::State& state) {
   }
   LoaderOptions options;
   options.volumes = folder.path();
-  options.patch = 64;
+  options.patch = Cube(64);
   options.global_batch = 16;
   options.lanes = {0, 16};
   options.first_step = 1'000'000;

@@ -68,7 +68,7 @@ at::Tensor Forward(StepRig& rig, const std::vector<Sample>& samples) {
   const c10::AutoGradMode no_gradients(false);
   std::vector<at::Tensor> outputs;
   for (const Sample& sample : samples) {
-    const MaskedBatch batch = MakeMaskedBatch({&sample}, rig.setup.patch, kToken, rig.setup.device);
+    const MaskedBatch batch = MakeMaskedBatch({&sample}, kToken, rig.setup.device);
     const AutocastScope autocast(rig.setup.device.type(), rig.setup.bf16);
     outputs.push_back(OnHost(rig.network->Forward(batch.input.to(rig.setup.type))));
   }
@@ -80,7 +80,7 @@ absl::StatusOr<double> Step(StepRig& rig, const std::vector<Sample>& samples, st
   AMAES_RETURN_IF_ERROR(rig.step.ComputeGradients(
       update, [&]() -> absl::StatusOr<Sample> { return samples[next++ % samples.size()]; }, {}));
   AMAES_ASSIGN_OR_RETURN(const StepReport report, rig.step.Update(update, /*learning_rate=*/1e-3));
-  return report.sums.loss();
+  return report.sums[Objective::kLoss];
 }
 
 absl::Status FullStep(const Variant& variant, const Problem& problem, Outcome& outcome) {

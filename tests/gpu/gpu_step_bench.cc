@@ -78,7 +78,7 @@ class ResidentStep {
   ResidentStep(StepRig& rig, const std::vector<Sample>& samples) : rig_(rig) {
     std::vector<const Sample*> pointers;
     for (const Sample& sample : samples) pointers.push_back(&sample);
-    batch_ = MakeMaskedBatch(pointers, rig.setup.patch, kToken, rig.setup.device);
+    batch_ = MakeMaskedBatch(pointers, kToken, rig.setup.device);
     const auto options = at::TensorOptions(at::kFloat).device(rig.setup.device);
     one_ = at::full({}, 1.0, options);
     zero_ = at::full({}, 0.0, options);
@@ -94,7 +94,7 @@ class ResidentStep {
       const AutocastScope autocast(rig_.setup.device.type(), rig_.setup.bf16);
       output = rig_.network->Forward(batch_.input);
     }
-    const ReconstructionLoss result = ComputeLoss(output, batch_, LossRegion::kWhole);
+    const ObjectiveResult result = ReconstructionLoss(output, batch_, LossRegion::kWhole);
     (result.loss / static_cast<double>(rig_.setup.batch)).backward();
     AMAES_RETURN_IF_ERROR(rig_.buckets.FinishBackward());
     AMAES_RETURN_IF_ERROR(rig_.buckets.Wait());

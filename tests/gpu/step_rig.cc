@@ -74,10 +74,11 @@ std::vector<Sample> RandomSamples(std::int64_t count, std::int64_t patch) {
   std::vector<Sample> samples(count);
   for (std::int64_t i = 0; i < count; ++i) {
     samples[i].position = i;
-    samples[i].token_mask = DrawTokenMask(/*seed=*/1, i, patch, kToken, kMaskRatio);
-    samples[i].patch.resize(patch * patch * patch);
+    samples[i].token_mask = DrawTokenMask(/*seed=*/1, i, Cube(patch), kToken, kMaskRatio);
+    samples[i].shape = Cube(patch);
+    samples[i].input.resize(VoxelCount(samples[i].shape));
     RandomStream stream(/*seed=*/1, Purpose::kPhantom, i);
-    for (float& voxel : samples[i].patch) voxel = static_cast<float>(stream.NextUint32() >> 24) / 256.0f;
+    for (float& voxel : samples[i].input) voxel = static_cast<float>(stream.NextUint32() >> 24) / 256.0f;
   }
   return samples;
 }
@@ -89,14 +90,11 @@ StepRig::StepRig(const StepSetup& setup_in, std::unique_ptr<Communicator> commun
       plan(PlanOf(*network)),
       optimizer(network->parameters(), plan, {}),
       buckets(network->parameters(), plan, *communicator, {}),
-      step(*network, buckets, optimizer, *communicator,
+      objective({.token = kToken, .region = LossRegion::kWhole, .bf16 = setup.bf16, .device = setup.device}),
+      step(objective, *network, buckets, optimizer, *communicator,
            {.global_batch = setup.batch,
             .micro_batch = setup.micro_batch,
             .lanes = setup.batch,
-            .patch = setup.patch,
-            .token = kToken,
-            .region = LossRegion::kWhole,
-            .bf16 = setup.bf16,
             .device = setup.device}) {}
 
 absl::StatusOr<c10::Device> OpenDevice(const std::string& name, std::int64_t threads) {

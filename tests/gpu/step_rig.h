@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "libs/collective/communicator.h"
 #include "libs/loader/loader.h"
+#include "libs/evaluate/masked_objective.h"
 #include "libs/models/network.h"
 #include "libs/train/adamw.h"
 #include "libs/train/gradient_buckets.h"
@@ -58,6 +59,7 @@ class StepRig {
   const std::vector<BucketPlan> plan;
   AdamW optimizer;
   GradientBuckets buckets;
+  const MaskedObjective objective;
   TrainStep step;
 };
 

@@ -91,7 +91,7 @@ TEST_F(EngineTest, ValidateOnlyStoresNothing) {
 TEST_F(EngineTest, EveryProblemIsReportedAtOnce) {
   CreateRequest request = Pretrain(1, "r1");
   request.parsed.problems.push_back({"colour", "unknown field"});
-  request.parsed.spec.pretrain.patch = 7;
+  request.parsed.spec.pretrain.patch = Cube(7);
   request.parsed.spec.pretrain.mask.ratio = 2;
   const absl::Status status = engine_->CreateJob(request).status();
   EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
@@ -142,7 +142,7 @@ TEST_F(EngineTest, FilterAndRepeatsAreResolvedAtSubmit) {
   EXPECT_THAT(checked->job.record.message, HasSubstr("visits a pass"));
   // All that is wrong at once: with the values, with the syntax, with what the catalogue has.
   CreateRequest wrong = request("modaliti=T1w", "modality=T1w:0", "r2");
-  wrong.parsed.spec.pretrain.patch = 7;
+  wrong.parsed.spec.pretrain.patch = Cube(7);
   absl::Status status = engine_->CreateJob(wrong).status();
   EXPECT_EQ(ReasonOf(status), "INVALID_SPEC");
   std::set<std::string> fields;

@@ -14,7 +14,7 @@ using ::testing::SizeIs;
 TEST_F(EngineTest, ARunningGangGoesOnUnderANewCoordinator) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 1, .split = "held_out", .loss_masked = 0.5}));
+  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 1, .split = "held_out", .metrics = {{"loss_masked", 0.5}}}));
   Restart();
   EXPECT_EQ(State(id), JobState::kRunning);
   EXPECT_THAT(Job(id).progress.validations, SizeIs(1));
@@ -159,16 +159,16 @@ TEST_F(EngineTest, ACheckpointThatNobodyCouldReportIsFoundThroughItsChild) {
 TEST_F(EngineTest, TheLastNumbersOfAnEndedJobAreKept) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "train", .masked_r2 = 0.25}));
-  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 99, .loss_masked = 0.125}));
+  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "train", .metrics = {{"masked_r2", 0.25}}}));
+  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 99, .metrics = {{"loss_masked", 0.125}}}));
   FinishAll(agent, id, 1);
   Restart();
   const JobView job = Job(id);
   EXPECT_EQ(job.record.state, JobState::kSucceeded);
   EXPECT_EQ(job.progress.training.step, 100);
-  EXPECT_EQ(job.progress.training.loss_masked, 0.125);
+  EXPECT_EQ(job.progress.training.metrics["loss_masked"], 0.125);
   ASSERT_THAT(job.progress.validations, SizeIs(1));
-  EXPECT_EQ(job.progress.validations[0].masked_r2, 0.25);
+  EXPECT_EQ(job.progress.validations[0].metrics["masked_r2"], 0.25);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST_F(PageTest, TheOverviewShowsWhatIsThere) {
   EXPECT_THAT(Get("/").body, HasSubstr("No job yet"));
   TestAgent agent("node-7", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 25, .loss_masked = 0.5}));
+  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 25, .metrics = {{"loss_masked", 0.5}}}));
   EXPECT_OK(agent.Report({id, 1, 0}, CheckpointCommitted{.name = "00000010-001", .step = 10, .manifest_sha256 = "a"}));
   const HttpReply reply = Get("/");
   EXPECT_EQ(reply.status, 200);
@@ -34,7 +34,7 @@ TEST_F(PageTest, TheOverviewShowsWhatIsThere) {
 TEST_F(PageTest, AJobHasAPage) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "held_out", .masked_r2 = 0.4321}));
+  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "held_out", .metrics = {{"masked_r2", 0.4321}}}));
   EXPECT_OK(agent.Exit({id, 1, 1}, "KILLED", "<script>alert(1)</script>"));
   const HttpReply reply = Get("/jobs/job-1");
   EXPECT_EQ(reply.status, 200);
@@ -63,7 +63,7 @@ TEST_F(PageTest, MetricsOfALiveJobGoWithIt) {
   const JobId id = RunTwoRanks(agent);
   EXPECT_OK(agent.Report(
       {id, 1, 0},
-      TrainProgress{.step = 25, .loss_masked = 0.5, .data_wait_ratio = 0.25, .disk_bytes = 5000, .cache_hits = 12}));
+      TrainProgress{.step = 25, .metrics = {{"loss_masked", 0.5}}, .data_wait_ratio = 0.25, .disk_bytes = 5000, .cache_hits = 12}));
   Get("/metrics");
   EXPECT_EQ(Metric("amaes_job_step{job=\"job-1\"}"), 25);
   EXPECT_EQ(Metric("amaes_job_loss_masked{job=\"job-1\"}"), 0.5);

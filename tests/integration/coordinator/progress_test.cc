@@ -40,9 +40,9 @@ TEST(Progress, EverythingSurvivesTheStore) {
 
 TEST(Progress, NumbersThatAreNotFiniteSurvive) {
   JobProgress in;
-  in.training.loss_masked = std::nan("");
+  in.training.metrics["loss_masked"] = std::nan("");
   ASSERT_OK_AND_ASSIGN(const JobProgress out, ProgressFromJson(ProgressToJson(in)));
-  EXPECT_TRUE(std::isnan(out.training.loss_masked));
+  EXPECT_TRUE(std::isnan(out.training.metrics["loss_masked"]));
 }
 
 TEST(Progress, DamageIsNamed) {
@@ -56,11 +56,11 @@ TEST(Progress, AStepThatIsRunAgainReplacesItsValidation) {
   JobProgress p;
   for (const double loss : {1.0, 2.0}) {
     for (const std::int64_t step : {10, 5}) {
-      p.Note(ValidationResult{.step = step, .split = "train", .loss_masked = loss}, absl::FromUnixSeconds(1));
+      p.Note(ValidationResult{.step = step, .split = "train", .metrics = {{"loss_masked", loss}}}, absl::FromUnixSeconds(1));
     }
   }
   EXPECT_THAT(p.validations, ElementsAre(Field(&ValidationResult::step, 5), Field(&ValidationResult::step, 10)));
-  EXPECT_EQ(p.validations[0].loss_masked, 2.0);
+  EXPECT_EQ(p.validations[0].metrics["loss_masked"], 2.0);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST_F(ServerTest, WatchSendsEveryStateUntilTheEnd) {
   ScriptedAgent agent(address(), "a", 1);
   const v1::StartWorker worker = agent.WaitForStart();
   while (job.state() != v1::JOB_STATE_STARTING) ASSERT_TRUE(reader->Read(&job));
-  agent.Report(worker, TrainProgress{.step = 7, .loss_masked = 0.5});
+  agent.Report(worker, TrainProgress{.step = 7, .metrics = {{"loss_masked", 0.5}}});
   while (job.training().step() != 7) ASSERT_TRUE(reader->Read(&job));
   EXPECT_EQ(job.state(), v1::JOB_STATE_RUNNING);
   agent.Report(worker, WorkerFinished{true, 100});
@@ -197,7 +197,7 @@ class CheckpointServerTest : public ServerTest {
                                                                           .step = 10,
                                                                           .manifest_sha256 = sha256,
                                                                           .size_bytes = static_cast<std::int64_t>(size),
-                                                                          .loss_masked = 0.5}));
+                                                                          .metrics = {{"loss_masked", 0.5}}}));
     checkpoints_ = v1::CheckpointService::NewStub(channel_);
   }
 

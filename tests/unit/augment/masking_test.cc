@@ -13,9 +13,10 @@ namespace {
 
 Sample MakeSample(std::int64_t patch, std::int64_t token, float offset, std::int64_t position) {
   Sample sample;
-  sample.patch.resize(patch * patch * patch);
-  std::iota(sample.patch.begin(), sample.patch.end(), offset);
-  sample.token_mask = DrawTokenMask(1, position, patch, token, 0.6);
+  sample.shape = Cube(patch);
+  sample.input.resize(VoxelCount(sample.shape));
+  std::iota(sample.input.begin(), sample.input.end(), offset);
+  sample.token_mask = DrawTokenMask(1, position, sample.shape, token, 0.6);
   return sample;
 }
 
@@ -32,7 +33,7 @@ TEST(VoxelMask, RepeatsEveryTokenAlongAllAxes) {
 
 TEST(MakeMaskedBatch, ZeroesMaskedVoxelsOfTheInputOnly) {
   const Sample a = MakeSample(16, 4, 1.0f, 0), b = MakeSample(16, 4, 5000.0f, 1);
-  const MaskedBatch batch = MakeMaskedBatch({&a, &b}, 16, 4, at::kCPU);
+  const MaskedBatch batch = MakeMaskedBatch({&a, &b}, 4, at::kCPU);
   ASSERT_EQ(batch.input.sizes(), (at::IntArrayRef{2, 1, 16, 16, 16}));
   // z is fastest: voxel (x, y, z) of a patch is number (x·16 + y)·16 + z.
   EXPECT_EQ(batch.target[1][0][2][3][5].item<float>(), 5000.0f + (2 * 16 + 3) * 16 + 5);
@@ -43,6 +44,34 @@ TEST(MakeMaskedBatch, ZeroesMaskedVoxelsOfTheInputOnly) {
     EXPECT_EQ((batch.input[i] == 0).sum().item<std::int64_t>(), 39 * 64);
   }
   EXPECT_FALSE(at::equal(batch.mask[0], batch.mask[1]));
+  EXPECT_FALSE(batch.excluded.defined());
+}
+
+TEST(MakeMaskedBatch, ATargetOfItsOwnAndExcludedVoxelsAreTaken) {
+  const Sample a = MakeSample(16, 4, 1.0f, 0);
+  Sample b = MakeSample(16, 4, 5000.0f, 1);
+  b.target.assign(b.input.size(), 7.0f);
+  b.excluded.assign(b.input.size(), 0);
+  b.excluded[5] = 1;
+  const MaskedBatch batch = MakeMaskedBatch({&a, &b}, 4, at::kCPU);
+  EXPECT_EQ(batch.target[0][0][0][0][5].item<float>(), 6.0f);
+  EXPECT_EQ(batch.target[1].min().item<float>(), 7.0f);
+  EXPECT_EQ(batch.input[1].max().item<float>(), 5000.0f + (batch.input[1].flatten() != 0).nonzero().max().item<float>());
+  EXPECT_EQ(batch.excluded.sum().item<std::int64_t>(), 1);
+  EXPECT_TRUE(batch.excluded[1][0][0][0][5].item<bool>());
+}
+
+TEST(MakeMaskedBatch, AnAnisotropicPatch) {
+  Sample sample;
+  sample.shape = {8, 16, 4};
+  sample.input.assign(VoxelCount(sample.shape), 1.0f);
+  sample.token_mask.assign(2 * 4 * 1, 0);
+  sample.token_mask[1 * 4 + 2] = 1;  // token (1, 2, 0)
+  const MaskedBatch batch = MakeMaskedBatch({&sample}, 4, at::kCPU);
+  ASSERT_EQ(batch.input.sizes(), (at::IntArrayRef{1, 1, 8, 16, 4}));
+  EXPECT_EQ(batch.mask.sum().item<std::int64_t>(), 64);
+  EXPECT_EQ(batch.input[0][0][4][8][0].item<float>(), 0.0f);
+  EXPECT_EQ(batch.input[0][0][3][8][0].item<float>(), 1.0f);
 }
 
 }  // namespace

@@ -22,9 +22,9 @@ v1::Job Running() {
   t.set_step(1500);
   t.set_total_steps(3000);
   t.set_eta_seconds(125);
-  t.set_loss_masked(0.0571);
-  t.set_loss_visible(0.0432);
-  t.set_masked_r2(0.25);
+  (*t.mutable_metrics())["loss_masked"] = 0.0571;
+  (*t.mutable_metrics())["loss_visible"] = 0.0432;
+  (*t.mutable_metrics())["masked_r2"] = 0.25;
   t.set_samples_per_second(12.5);
   t.set_step_seconds(0.16);
   t.set_data_wait_ratio(0.013);
@@ -116,8 +116,8 @@ TEST(ProgressViewTest, TheOutcomeComparesFirstAndLastValidationOfBothSplits) {
     v1::Validation& v = *job.mutable_training()->add_validations();
     v.set_step(step);
     v.set_split(split);
-    v.set_loss_masked(loss);
-    v.set_masked_r2(r2);
+    (*v.mutable_metrics())["loss_masked"] = loss;
+    (*v.mutable_metrics())["masked_r2"] = r2;
   }
   const std::string text = RenderOutcome(job);
   EXPECT_THAT(text, HasSubstr("held_out masked loss 0.31 -> 0.09"));

@@ -85,7 +85,7 @@ class LoaderTest : public ::testing::Test {
     LoaderOptions options;
     options.volumes = folder_.path();
     options.seed = 5;
-    options.patch = 32;
+    options.patch = Cube(32);
     options.global_batch = 4;
     options.lanes = {0, 4};
     options.threads = threads;
@@ -108,7 +108,7 @@ class LoaderTest : public ::testing::Test {
     EXPECT_EQ(a.position, b.position);
     EXPECT_EQ(a.volume, b.volume);
     EXPECT_EQ(a.crop, b.crop);
-    EXPECT_EQ(a.patch, b.patch);
+    EXPECT_EQ(a.input, b.input);
     EXPECT_EQ(a.token_mask, b.token_mask);
     EXPECT_EQ(a.skipped, b.skipped);
   }
@@ -155,7 +155,7 @@ TEST_F(LoaderTest, SamplesAreWhatStreamAndDrawsSay) {
     EXPECT_EQ(sample.token_mask, DrawTokenMask(stream.draw_seed(), i, 32, 4, 0.6));
     EXPECT_FALSE(sample.skipped);
     ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(PathOf(entry), {}));
-    EXPECT_EQ(sample.patch, SlowCrop(*stored, sample.crop));
+    EXPECT_EQ(sample.input, SlowCrop(*stored, sample.crop));
   }
 }
 
@@ -222,7 +222,7 @@ TEST_F(LoaderTest, DamageFailsOrIsSkipped) {
       ASSERT_OK_AND_ASSIGN(const Sample sample, skipping->Next());
       EXPECT_EQ(sample.position, i);
       EXPECT_EQ(sample.skipped, !strict.ok());
-      EXPECT_EQ(sample.patch.empty(), sample.skipped);
+      EXPECT_EQ(sample.input.empty(), sample.skipped);
       if (strict.ok()) continue;
       ++damaged;
       EXPECT_EQ(sample.volume, 4);
@@ -276,7 +276,7 @@ TEST_F(LoaderTest, RefusesOptionsThatDoNotFit) {
   EXPECT_EQ(code([](LoaderOptions&) {}), absl::StatusCode::kInvalidArgument);  // no training volume
   Add({40, 40, 40});
   EXPECT_EQ(code([](LoaderOptions&) {}), absl::StatusCode::kOk);
-  EXPECT_EQ(code([](LoaderOptions& o) { o.patch = 33; }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](LoaderOptions& o) { o.patch = Cube(33); }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code([](LoaderOptions& o) { o.lanes = {2, 5}; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code([](LoaderOptions& o) { o.lanes = {2, 2}; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code([](LoaderOptions& o) { o.mask_ratio = 1.5; }), absl::StatusCode::kInvalidArgument);
@@ -298,7 +298,7 @@ TEST_F(LoaderTest, FixedCropsAreFixed) {
     EXPECT_EQ(crops[i].crop, DrawValidationCrop(seed, i, entry.shape, 32));
     EXPECT_EQ(crops[i].token_mask, DrawValidationMask(seed, i, 32, 4, 0.6));
     ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(PathOf(entry), {}));
-    EXPECT_EQ(crops[i].patch, SlowCrop(*stored, crops[i].crop));
+    EXPECT_EQ(crops[i].input, SlowCrop(*stored, crops[i].crop));
   }
   EXPECT_NE(crops[0].volume, crops[1].volume);
   EXPECT_NE(crops[2].volume, crops[3].volume);
@@ -402,7 +402,7 @@ TEST_F(LoaderTest, WhatAnEarlierAttemptSkippedIsSkippedUnread) {
   const std::vector<Sample> all = Load(Options(), 10), samples = Load(options, 10);
   for (std::int64_t i = 0; i < 10; ++i) {
     EXPECT_EQ(samples[i].skipped, i == 2 || i == 7);
-    EXPECT_EQ(samples[i].patch.empty(), samples[i].skipped);
+    EXPECT_EQ(samples[i].input.empty(), samples[i].skipped);
     EXPECT_EQ(samples[i].volume, all[i].volume);
     if (!samples[i].skipped) ExpectEqual(samples[i], all[i]);
   }

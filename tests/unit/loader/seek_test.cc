@@ -52,7 +52,7 @@ class SeekTest : public ::testing::Test {
   Work WorkAt(std::int64_t step) {
     LoaderOptions options;
     options.volumes = folder_.path();
-    options.patch = 32;
+    options.patch = Cube(32);
     options.global_batch = 16;
     options.lanes = {0, 16};
     options.first_step = step;

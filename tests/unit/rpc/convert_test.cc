@@ -17,7 +17,7 @@ JobSpec OddPretrain() {
   PretrainSpec& p = spec.pretrain;
   p.dataset = {"brains", 3, "abc", "modality=T1w", "collection=A:2", "beef"};
   p.network = {"unet", 24};
-  p.patch = 96;
+  p.patch = Cube(96);
   p.mask = {0.75, 8};
   p.loss.region = "masked";
   p.optimizer = {3e-4, 0.5, 0.6, 1e-6, 0};

@@ -52,7 +52,7 @@ TEST(ValidateSpec, AllProblemsAtOnceInTheOrderOfTheTable) {
   const auto problems = After([](JobSpec& spec) {
     spec.name = "Night Run";
     spec.priority = 101;
-    spec.pretrain.patch = 100;
+    spec.pretrain.patch = Cube(100);
     spec.pretrain.mask.ratio = 1;
     spec.pretrain.workers = 0;
     spec.pretrain.device = "tpu";
@@ -95,9 +95,9 @@ TEST(ValidateSpec, Network) {
 }
 
 TEST(ValidateSpec, PatchAndMask) {
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 16; }),
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(16); }),
               ElementsAre(Problem("patch", "16 is not a whole number from 32")));
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 160; }), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(160); }), IsEmpty());
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 5; }),
               ElementsAre(Problem("mask.token", "5 does not divide patch 128")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 0; }),
@@ -141,7 +141,7 @@ TEST(ValidateSpec, HalfPrecisionIsAllowedOnTheCpu) {
 TEST(ValidateSpec, HalfPrecisionOnTheCpuNeedsAPatchOf64) {
   const auto narrow = [](JobSpec& spec) {
     spec.pretrain.precision = "bf16";
-    spec.pretrain.patch = 32;
+    spec.pretrain.patch = Cube(32);
   };
   EXPECT_THAT(After(narrow), ElementsAre(Problem("precision", "at least 64, not 32")));
   EXPECT_THAT(After([&](JobSpec& spec) {
@@ -168,13 +168,13 @@ TEST(ValidateSpec, Ingest) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.ingest.memory_limit_mib = 1; }, ValidIngest()),
               ElementsAre(Problem("memory_limit_mib", "from 64")));
   // The other kind's fields are not looked at.
-  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = 1; }, ValidIngest()), IsEmpty());
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(1); }, ValidIngest()), IsEmpty());
 }
 
 // Every number refuses what lies just outside its range, and every choice a word that is none.
 TEST(ValidateSpec, EveryFieldHasItsRange) {
   for (const auto& field : SpecFields()) {
-    JobSpec spec = field.scope == FieldScope::kIngest ? ValidIngest() : ValidPretrain();
+    JobSpec spec = !field.kinds.contains(JobKind::kPretrain) ? ValidIngest() : ValidPretrain();
     const FieldRef ref = field.at(spec);
     if (const auto* text = std::get_if<std::string*>(&ref); text != nullptr && !field.choices.empty()) {
       **text = "zz";

@@ -63,7 +63,7 @@ TEST(SpecToYaml, IsPleasantToRead) {
 TEST(SpecFields, EveryFieldCanBeSet) {
   for (const auto& field : SpecFields()) {
     if (field.path == "kind") continue;
-    const std::string kind = field.scope == FieldScope::kIngest ? "kind=ingest" : "kind=pretrain";
+    const std::string kind = !field.kinds.contains(JobKind::kPretrain) ? "kind=ingest" : "kind=pretrain";
     JobSpec probe;
     std::string value = field.choices.empty() ? "x" : field.choices.back();
     if (FieldTypeName(field) == "whole number") value = "77";
@@ -80,7 +80,7 @@ TEST(SpecFields, PathsAreUniquePerKindAndDocumented) {
   for (const JobKind kind : {JobKind::kPretrain, JobKind::kIngest}) {
     std::set<std::string> paths;
     for (const auto& field : SpecFields()) {
-      if (!AppliesTo(field, kind)) continue;
+      if (!field.kinds.contains(kind)) continue;
       EXPECT_TRUE(paths.insert(field.path).second) << field.path;
       EXPECT_FALSE(field.doc.empty()) << field.path;
     }

@@ -49,7 +49,7 @@ inline CheckpointRecord SampleCheckpoint(const std::string& job, const std::stri
           .parent = "000400-1",
           .dataset = "brains@2",
           .dataset_digest = std::string(64, 'b'),
-          .loss_masked = 0.1,
+          .metrics = {{"loss_masked", 0.1}},
           .created = SampleTime(9)};
 }
 

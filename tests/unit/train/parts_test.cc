@@ -115,11 +115,11 @@ TEST(MetricsLog, GoesOnWhereTheCheckpointWas) {
   std::ofstream(path, std::ios::app) << "{\"step\":3,\"loss_ma";
   ASSERT_OK_AND_ASSIGN(const MetricsHistory history, ReadMetrics(path));
   ASSERT_EQ(history.steps.size(), 1u);
-  EXPECT_DOUBLE_EQ(history.steps[0].loss_masked, 0.1);
+  EXPECT_DOUBLE_EQ(history.steps[0].metrics.at("loss_masked"), 0.1);
   EXPECT_DOUBLE_EQ(history.steps[0].learning_rate, 1e-4);
   ASSERT_EQ(history.validations.size(), 1u);
   EXPECT_EQ(history.validations[0].split, "train");
-  EXPECT_DOUBLE_EQ(history.validations[0].loss_visible_mean, 0.125);
+  EXPECT_DOUBLE_EQ(history.validations[0].metrics.at("loss_visible_mean"), 0.125);
 }
 
 // Three parameters, so that there are gaps and two buckets.

@@ -17,6 +17,7 @@
 #include "libs/collective/make_communicator.h"
 #include "libs/dataset/ledger.h"
 #include "libs/spec/spec_io.h"
+#include "libs/train/make_objective.h"
 #include "libs/train/train_loop.h"
 #include "tests/unit/collective/memory_store.h"
 #include "tests/unit/train/synthetic_source.h"
@@ -28,7 +29,7 @@ inline JobSpec SmallSpec(std::int64_t steps, std::int64_t global_batch) {
   PretrainSpec& spec = job.pretrain;
   spec.dataset = {.name = "synthetic", .version = 1, .digest = kSyntheticDigest};
   spec.network = {.name = "unet", .filters = 4};
-  spec.patch = 32;
+  spec.patch = Cube(32);
   spec.optimizer.learning_rate = 1e-3;
   spec.schedule = {.steps = steps, .passes = 100, .warmup_steps = 2, .warmup_start_factor = 0.1};
   spec.global_batch = global_batch;
@@ -67,14 +68,14 @@ struct AttemptResult {
 
 inline TrainOptions OptionsOf(const Attempt& attempt, int rank) {
   TrainOptions options;
-  options.spec = attempt.job.pretrain;
+  options.spec = attempt.job;
   options.spec_json = SpecToJson(attempt.job);
   options.title = options.job = "job-test";
   options.attempt = attempt.number;
-  options.lanes = LanesOf(rank, attempt.world_size, options.spec.global_batch);
+  options.lanes = LanesOf(rank, attempt.world_size, attempt.job.pretrain.global_batch);
   options.job_folder = attempt.folder;
   options.contract_json = "{}";
-  options.dataset_digest = options.spec.dataset.digest;
+  options.dataset_digest = attempt.job.pretrain.dataset.digest;
   options.software = "amaes test";
   return options;
 }
@@ -93,6 +94,10 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
       SyntheticSource source = attempt.source;
       bool stop = false;
       const TrainOptions options = OptionsOf(attempt, rank);
+      const PretrainSpec& spec = attempt.job.pretrain;
+      source.options = {.volumes = {}, .seed = spec.seed, .patch = spec.patch, .token = spec.mask.token,
+                        .mask_ratio = spec.mask.ratio, .global_batch = spec.global_batch, .lanes = options.lanes};
+      const std::unique_ptr<Objective> objective = *MakeObjective(attempt.job, at::kCPU);
       const auto report = [&](WorkerReport value) {
         const auto* phase = std::get_if<TrainProgress>(&value);
         if (phase != nullptr && phase->step == attempt.stop_after && rank == attempt.stop_rank) stop = true;
@@ -103,7 +108,7 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
         clock.Advance(absl::Seconds(1));  // so that every step is reported
         return stop;
       };
-      result.ranks[rank] = Train(options, {.data = source, .communicator = *communicator, .store = store,
+      result.ranks[rank] = Train(options, {.data = source, .objective = *objective, .communicator = *communicator, .store = store,
                                            .clock = clock, .report = report, .stop_requested = stop_requested});
     });
   }

@@ -57,13 +57,14 @@ class SyntheticLoader final : public Loader {
     sample.position = step_ * options_.global_batch + lane_;
     if (sample.position == fails_at_) return absl::UnavailableError("the disk is gone");
     sample.volume = stream_.VolumeAt(sample.position);
+    sample.shape = options_.patch;
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, kSyntheticShape, options_.patch);
     sample.token_mask =
         DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
     const auto& earlier = options_.skip_positions;
     sample.skipped = skipped_.contains(sample.position) ||
                      (earlier != nullptr && std::binary_search(earlier->begin(), earlier->end(), sample.position));
-    if (!sample.skipped) sample.patch = SyntheticCrop(sample.volume, sample.crop);
+    if (!sample.skipped) sample.input = SyntheticCrop(sample.volume, sample.crop);
     if (++lane_ == options_.lanes.last) {
       lane_ = options_.lanes.first;
       ++step_;
@@ -86,11 +87,15 @@ struct SyntheticSource final : DataSource {
   std::int64_t volumes = 5, held_out = 2;
   std::set<std::int64_t> skipped;  // positions
   std::int64_t fails_at = -1;      // position
+  LoaderOptions options;           // of the rank
 
-  absl::StatusOr<std::unique_ptr<Loader>> OpenLoader(const LoaderOptions& options) override {
-    return std::make_unique<SyntheticLoader>(options, volumes, skipped, fails_at);
+  absl::StatusOr<std::unique_ptr<Loader>> OpenLoader(std::int64_t first_step, SkipPositions skip_positions) override {
+    LoaderOptions own = options;
+    own.first_step = first_step;
+    own.skip_positions = std::move(skip_positions);
+    return std::make_unique<SyntheticLoader>(own, volumes, skipped, fails_at);
   }
-  absl::StatusOr<std::vector<Sample>> FixedCrops(Split split, std::int64_t count, const LoaderOptions& options) override {
+  absl::StatusOr<std::vector<Sample>> FixedCrops(Split split, std::int64_t count) override {
     std::vector<Sample> crops;
     const std::int64_t first = split == Split::kTrain ? 0 : volumes;
     const std::int64_t of = split == Split::kTrain ? volumes : held_out;
@@ -98,8 +103,9 @@ struct SyntheticSource final : DataSource {
       Sample sample;
       sample.position = i;
       sample.volume = i % of;
+      sample.shape = options.patch;
       sample.crop = DrawValidationCrop(options.seed, i, kSyntheticShape, options.patch);
-      sample.patch = SyntheticCrop(first + sample.volume, sample.crop);
+      sample.input = SyntheticCrop(first + sample.volume, sample.crop);
       sample.token_mask = DrawValidationMask(options.seed, i, options.patch, options.token, options.mask_ratio);
       crops.push_back(std::move(sample));
     }

@@ -130,7 +130,7 @@ TEST(Train, ACheckpointResumesAtAnotherWorldSize) {
     ASSERT_EQ(got.steps.size(), expected.steps.size());
     for (std::size_t i = 0; i < got.steps.size(); ++i) {
       // Only the order of summation differs.
-      EXPECT_NEAR(got.steps[i].loss_masked, expected.steps[i].loss_masked, 1e-3 * expected.steps[i].loss_masked) << i;
+      EXPECT_NEAR(got.steps[i].metrics.at("loss_masked"), expected.steps[i].metrics.at("loss_masked"), 1e-3 * expected.steps[i].metrics.at("loss_masked")) << i;
     }
   }
 }
@@ -229,9 +229,9 @@ TEST(Train, ValidationDoesNotDependOnTheWorldSizeAndHeldOutMayBeEmpty) {
     const auto validations = result.Reports<ValidationResult>();
     ASSERT_EQ(validations.size(), 2u);
     for (const ValidationResult& v : validations) EXPECT_EQ(v.split, "train");
-    EXPECT_GT(validations[0].loss_visible_mean, 0);
+    EXPECT_GT(validations[0].metrics.at("loss_visible_mean"), 0);
     if (world_size == 1) one = validations;
-    for (int i = 0; i < 2; ++i) EXPECT_NEAR(validations[i].loss_masked, one[i].loss_masked, 1e-9);
+    for (int i = 0; i < 2; ++i) EXPECT_NEAR(validations[i].metrics.at("loss_masked"), one[i].metrics.at("loss_masked"), 1e-9);
   }
 }
 
@@ -330,8 +330,8 @@ TEST(Train, PinnedLosses) {
   for (int i = 0; i < 10; ++i) {
     const TrainProgress& step = history.steps[i];
     const double tolerance = 1e-4 * (1 + i);
-    EXPECT_NEAR(step.loss_masked, masked[i], tolerance * masked[i]) << "step " << step.step;
-    EXPECT_NEAR(step.loss_visible, visible[i], tolerance * visible[i]) << "step " << step.step;
+    EXPECT_NEAR(step.metrics.at("loss_masked"), masked[i], tolerance * masked[i]) << "step " << step.step;
+    EXPECT_NEAR(step.metrics.at("loss_visible"), visible[i], tolerance * visible[i]) << "step " << step.step;
   }
 }
 

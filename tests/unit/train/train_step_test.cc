@@ -13,6 +13,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/collective/testing/faulty_communicator.h"
+#include "libs/evaluate/masked_objective.h"
 #include "libs/models/unet.h"
 #include "libs/train/failure.h"
 #include "libs/train/train_step.h"
@@ -43,6 +44,8 @@ struct Outcome {
   StepReport report;      // when updated
 };
 
+double MeanLoss(const StepReport& report) { return MaskedObjective({}).MetricsOf(report.sums).at("loss"); }
+
 Outcome RunRank(const Case& c, Communicator& communicator) {
   Outcome outcome;
   const std::unique_ptr<Network> network = MakeUNet({.filters = 4, .seed = 3});
@@ -53,10 +56,10 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
   AdamW optimizer(network->parameters(), plan, {});
   GradientBuckets buckets(network->parameters(), plan, communicator, {});
   const LaneRange lanes = LanesOf(communicator.rank(), c.world_size, c.global_batch);
-  TrainStep step(*network, buckets, optimizer, communicator,
-                 {.global_batch = c.global_batch, .micro_batch = c.micro_batch, .lanes = lanes.size(), .patch = c.patch,
-                  .token = 4, .region = c.region, .bf16 = c.bf16, .device = at::kCPU});
-  SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = c.patch, .global_batch = c.global_batch, .lanes = lanes}, 5,
+  const MaskedObjective objective({.token = 4, .region = c.region, .bf16 = c.bf16, .device = at::kCPU});
+  TrainStep step(objective, *network, buckets, optimizer, communicator,
+                 {.global_batch = c.global_batch, .micro_batch = c.micro_batch, .lanes = lanes.size(), .device = at::kCPU});
+  SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = Cube(c.patch), .global_batch = c.global_batch, .lanes = lanes}, 5,
                          c.skipped);
   outcome.status = step.ComputeGradients(1, [&] { return loader.Next(); }, {});
   if (!outcome.status.ok()) return outcome;
@@ -95,7 +98,7 @@ TEST(TrainStep, TwoWorkersEqualTwoMicroBatchesBitwise) {
       ASSERT_OK(outcome.status);
       EXPECT_TRUE(at::equal(outcome.gradient, one[0].gradient));
       EXPECT_TRUE(at::equal(outcome.parameters, one[0].parameters));
-      EXPECT_EQ(outcome.report.sums.values, one[0].report.sums.values);
+      EXPECT_EQ(outcome.report.sums, one[0].report.sums);
     }
     EXPECT_GT(one[0].gradient.norm().item<double>(), 1e-3);
   }
@@ -107,7 +110,7 @@ TEST(TrainStep, MicroBatchesEqualOneBatchInFloat64) {
   ASSERT_OK(apart.status);
   const double difference = RelativeDifference(apart.gradient, together.gradient);
   EXPECT_LT(difference, 1e-10);
-  EXPECT_NEAR(apart.report.sums.loss(), together.report.sums.loss(), 1e-12 * together.report.sums.loss());
+  EXPECT_NEAR(apart.report.sums[Objective::kLoss], together.report.sums[Objective::kLoss], 1e-12 * together.report.sums[Objective::kLoss]);
   const Outcome single_precision = RunAll({.micro_batch = 2})[0];
   const double rounding = RelativeDifference(single_precision.gradient.to(at::kDouble), together.gradient);
   EXPECT_LT(rounding, 5e-3);
@@ -122,7 +125,7 @@ TEST(TrainStep, SkippedSamplesHaveNoWeightOnAnyRank) {
   for (const Outcome& outcome : skipping) {
     ASSERT_OK(outcome.status);
     EXPECT_EQ(outcome.report.skipped, 2);
-    EXPECT_EQ(outcome.report.sums.samples(), 2);
+    EXPECT_EQ(outcome.report.sums[Objective::kSamples], 2);
   }
   EXPECT_TRUE(at::equal(skipping[0].parameters, skipping[1].parameters));
   const Outcome lone = RunAll({.global_batch = 4, .type = at::kDouble, .skipped = {1, 2}})[0];
@@ -135,7 +138,7 @@ TEST(TrainStep, ARankWithoutASampleFollows) {
   ASSERT_OK(outcomes[0].status);
   ASSERT_OK(outcomes[1].status);
   EXPECT_TRUE(at::equal(outcomes[0].parameters, outcomes[1].parameters));
-  EXPECT_EQ(outcomes[1].report.sums.samples(), 1);
+  EXPECT_EQ(outcomes[1].report.sums[Objective::kSamples], 1);
 }
 
 TEST(TrainStep, AStepWithoutAnySampleChangesNothing) {
@@ -150,7 +153,7 @@ TEST(TrainStep, Bfloat16IsCloseToFloat32) {
   const Outcome narrow = RunAll({.bf16 = true, .patch = 64, .update = true})[0];
   const Outcome wide = RunAll({.patch = 64, .update = true})[0];
   ASSERT_OK(narrow.status);
-  EXPECT_NEAR(narrow.report.sums.MeanLoss(), wide.report.sums.MeanLoss(), 0.02 * wide.report.sums.MeanLoss());
+  EXPECT_NEAR(MeanLoss(narrow.report), MeanLoss(wide.report), 0.02 * MeanLoss(wide.report));
   EXPECT_LT(RelativeDifference(narrow.gradient, wide.gradient), 0.1);
 }
 
@@ -194,13 +197,13 @@ TEST(GradientBuckets, AllReduceStartsWhileBackwardRuns) {
     started_in_backward += in_backward;
     before_first_layer += first_weight.grad().count_nonzero().item<std::int64_t>() == 0;
   };
-  SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = 32, .global_batch = 2, .lanes = {0, 2}}, 5, {});
+  SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = Cube(32), .global_batch = 2, .lanes = {0, 2}}, 5, {});
   buckets.BeginStep(1);
   for (int pass = 0; pass < 2; ++pass) {
     ASSERT_OK_AND_ASSIGN(const Sample sample, loader.Next());
-    const MaskedBatch batch = MakeMaskedBatch({&sample}, 32, 4, at::kCPU);
+    const MaskedBatch batch = MakeMaskedBatch({&sample}, 4, at::kCPU);
     if (pass == 1) buckets.ExpectLastBackward();
-    const at::Tensor loss = ComputeLoss(network->Forward(batch.input), batch, LossRegion::kWhole).loss;
+    const at::Tensor loss = ReconstructionLoss(network->Forward(batch.input), batch, LossRegion::kWhole).loss;
     in_backward = true;
     loss.backward();
     in_backward = false;

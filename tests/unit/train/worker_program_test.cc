@@ -203,7 +203,7 @@ class WorkerProgram : public ::testing::Test {
     PretrainSpec& spec = job.pretrain;
     spec.dataset = {.name = "balls", .version = 1, .digest = version_.digest};
     spec.network = {.name = "unet", .filters = 4};
-    spec.patch = 32;
+    spec.patch = Cube(32);
     spec.schedule.steps = steps;
     spec.schedule.warmup_steps = 1;
     spec.global_batch = 2;
