@@ -18,7 +18,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/status_macros.h"
 #include "libs/collective/make_communicator.h"
-#include "libs/evaluate/reconstruction.h"
+#include "libs/evaluate/masked_objective.h"
 #include "libs/models/autocast.h"
 #include "libs/models/torch_errors.h"
 #include "tests/gpu/step_rig.h"
