@@ -25,6 +25,11 @@ enum class Purpose : std::uint32_t {
   kValidationCrop = 7,
   kValidationMask = 8,
   kForeground = 9,
+  kSpatialAugmentation = 10,
+  kIntensityAugmentation = 11,
+  kElasticNoise = 12,
+  kAdditiveNoise = 13,
+  kMultiplicativeNoise = 14,
 };
 
 class RandomStream {
