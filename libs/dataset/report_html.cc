@@ -7,29 +7,18 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "libs/base/format.h"
+#include "libs/base/page_style.h"
 #include "libs/dataset/report.h"
 
 namespace amaes {
 namespace {
 
 constexpr char kStyle[] = R"css(
-:root{--bg:#f6f7f9;--card:#fff;--text:#1c2330;--soft:#667085;--line:#e4e7ec;--accent:#2f6fed;--good:#1a7f4b;--bad:#c0362c}
-@media(prefers-color-scheme:dark){:root{--bg:#12161d;--card:#1b212b;--text:#e6e9ef;--soft:#98a2b3;--line:#2c3441;--accent:#6ea0ff;--good:#4cc38a;--bad:#ff7b72}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1240px;margin:0 auto;padding:24px 28px}
-h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:0 0 12px}h3{font-size:14px;margin:0 0 8px;font-weight:600}
-section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin:18px 0 0;overflow-x:auto}
-.soft{color:var(--soft)}.bad{color:var(--bad)}.good{color:var(--good)}
 .mono{font:12px/1.4 ui-monospace,monospace;color:var(--soft);overflow-wrap:anywhere}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px}
 .facts div{border-left:3px solid var(--line);padding-left:10px;color:var(--soft)}
 .facts b{display:block;font-size:20px;color:var(--text);font-variant-numeric:tabular-nums}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:26px 32px}
-table{border-collapse:collapse;width:100%}
-th{color:var(--soft);font-weight:500;text-align:left;padding:3px 12px 5px 0;border-bottom:1px solid var(--line);white-space:nowrap}
-td{padding:4px 12px 4px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-tr:last-child td{border-bottom:0}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .h{display:grid;grid-template-columns:minmax(70px,max-content) 1fr max-content;gap:3px 10px;align-items:center;font-size:13px}
 .h span:nth-child(3n+1){text-align:right;max-width:190px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -41,7 +30,6 @@ figure div{display:flex;gap:2px;background:#000;border-radius:6px;overflow:hidde
 figure img{height:112px;width:auto;max-width:33%;object-fit:contain}
 figcaption{font-size:12px;line-height:1.35;margin-top:5px;overflow-wrap:anywhere}
 .tag{display:inline-block;border:1px solid var(--line);border-radius:8px;padding:0 6px;font-size:11px;color:var(--soft)}
-details summary{cursor:pointer;font-weight:600;margin:2px 0}details{margin:6px 0}
 )css";
 
 // With thin spaces between thousands.
@@ -258,7 +246,7 @@ std::string ReportHtml(const DatasetReport& report, const std::vector<SheetRow>&
   }
   return absl::StrCat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>",
-                      html::Escape(title), "</title><style>", kStyle, "</style></head><body><main>", body,
+                      html::Escape(title), "</title><style>", kPageStyle, kStyle, "</style></head><body><main>", body,
                       "</main></body></html>\n");
 }
 
