@@ -24,8 +24,10 @@ const FieldDescriptor& Member(const Message& message, const std::string& name) {
   return *member;
 }
 
-// The message that holds the last part of a path, and that part. `kind`, `name` and `priority` lie beside the kind's message.
-bool IsCommon(const Field& field) { return field.path == "kind" || field.path == "name" || field.path == "priority"; }
+// The message that holds the last part of a path, and that part. `kind`, `name`, `priority` and `after` lie beside the kind's message.
+bool IsCommon(const Field& field) {
+  return field.path == "kind" || field.path == "name" || field.path == "priority" || field.path == "after";
+}
 
 std::vector<std::string> PathOf(const Field& field, JobKind kind) {
   std::vector<std::string> parts = absl::StrSplit(field.path, '.');

@@ -43,6 +43,8 @@ const char* JobEventName(JobEvent event) {
       return "ALL_FINISHED";
     case E::kCancelRequested:
       return "CANCEL_REQUESTED";
+    case E::kDependencyFailed:
+      return "DEPENDENCY_FAILED";
     case E::kWorkerFailed:
       return "WORKER_FAILED";
     case E::kGangGoneRestart:
@@ -70,6 +72,7 @@ const std::vector<JobTransition>& JobTransitions() {
   static const auto& table = *new std::vector<JobTransition>{
       {S::kQueued, E::kPlaced, S::kStarting},
       {S::kQueued, E::kCancelRequested, S::kCancelled},
+      {S::kQueued, E::kDependencyFailed, S::kFailed},
 
       {S::kStarting, E::kFirstStep, S::kRunning},
       {S::kStarting, E::kAllFinished, S::kSucceeded},

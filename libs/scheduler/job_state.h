@@ -9,6 +9,7 @@
 //    │ restarts left      │ (ditto)      │   │  └────▶ kCancelled
 //    └────────────────────┴──────────────┘   └──▶ kFailed  (no restart left, or not retryable)
 //
+// A job that waits for another one which does not succeed: kQueued → kFailed.
 // All ranks can also finish in kStarting (nothing was left to do) and in kStopping (the cancel came too late): kSucceeded.
 // A job without training steps (ingest) goes the same way: its first progress is its first step.
 #pragma once
@@ -27,6 +28,7 @@ enum class JobEvent {
   kFirstStep,    // every rank takes part
   kAllFinished,  // every rank ended with its work complete
   kCancelRequested,
+  kDependencyFailed,  // a job that it comes after did not succeed
   kWorkerFailed,     // one rank ended otherwise, or its node is lost: the rest is being ended
   kGangGoneRestart,  // no worker is left; the job may try again
   kGangGoneFail,     // no worker is left; no restart left, or the cause is not retryable

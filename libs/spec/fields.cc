@@ -26,6 +26,8 @@ void AddCommon(std::vector<Field>& out) {
       {"name", kAll, AMAES_AT(name), "", kNone, {}, "shown to people; [a-z0-9-], at most 63; empty = the job's id",
        {"title"}},
       {"priority", kAll, AMAES_AT(priority), "", {0, 100}, {}, "0 to 100, higher first", {}},
+      {"after", kAll, AMAES_AT(after), "", kNone, {},
+       "jobs, by name or id, separated by commas: starts once all have succeeded; empty = at once", {"depends_on", "dependencies"}},
   });
   // clang-format on
 }

@@ -104,6 +104,7 @@ struct JobSpec {
   JobKind kind = JobKind::kPretrain;
   std::string name;            // shown to people; [a-z0-9-]{1,63}; empty = the job's id
   std::int64_t priority = 50;  // 0 … 100, higher first
+  std::string after;           // names or ids of jobs, separated by commas: starts once all have succeeded; ids once submitted
   PretrainSpec pretrain;       // the one of these four that `kind` names
   FinetuneSpec finetune;
   EvaluateSpec evaluate;

@@ -105,6 +105,22 @@ std::string MetricsText(const ProtoMetrics& proto) {
   return absl::StrJoin(parts, "  ");
 }
 
+// From the first validation to the last.
+std::string ChangeText(const ProtoMetrics& first_proto, const ProtoMetrics& last_proto) {
+  const MetricMap first(first_proto.begin(), first_proto.end()), last(last_proto.begin(), last_proto.end());
+  if (last.contains("loss_masked")) {
+    return absl::StrFormat("masked loss %s -> %s (mean fill %s)  masked_r2 %+.3f", FormatNumber(MetricOf(first, "loss_masked")),
+                           FormatNumber(MetricOf(last, "loss_masked")), FormatNumber(MetricOf(last, "loss_visible_mean")),
+                           MetricOf(last, "masked_r2"));
+  }
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : last) {
+    parts.push_back(absl::StrCat(absl::StrReplaceAll(name, {{"_", " "}}), " ", FormatNumber(MetricOf(first, name)), " -> ",
+                                 FormatNumber(value)));
+  }
+  return absl::StrJoin(parts, "  ");
+}
+
 std::string Losses(const v1::TrainingProgress& t) {
   return MetricsText(t.metrics());
 }
@@ -248,8 +264,7 @@ std::string RenderOutcome(const v1::Job& job) {
       if (last == nullptr) continue;
       for (const v1::Validation& first : job.training().validations()) {
         if (first.split() != split) continue;
-        absl::StrAppend(&text, absl::StrFormat("\n  %-8s %s\n  %-8s to %s", split, MetricsText(first.metrics()), "",
-                                               MetricsText(last->metrics())));
+        absl::StrAppend(&text, absl::StrFormat("\n  %-8s ", split), ChangeText(first.metrics(), last->metrics()));
         break;
       }
     }

@@ -18,6 +18,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
 #include "libs/dataset/catalogue.h"
+#include "libs/scheduler/dependencies.h"
 #include "libs/scheduler/node_table.h"
 #include "libs/store/store.h"
 #include "libs/telemetry/metrics.h"
@@ -141,7 +142,9 @@ class Engine {
     std::string dataset;  // NAME@VERSION
     std::string notes;    // for people: what the selection came to
   };
-  absl::StatusOr<Resolved> Resolve(const ParsedSpec& parsed);
+  absl::StatusOr<Resolved> Resolve(ParsedSpec parsed);
+  // Names to ids.   - InvalidArgument: a job that is not there.
+  absl::StatusOr<std::string> ResolveAfter(const std::string& after);
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
@@ -152,6 +155,9 @@ class Engine {
 
   // engine_schedule.cc
   void PlaceWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Fails the queued jobs whose dependencies did, and says which have to wait for one.
+  void FailDependent(LiveJob& job, const DependencyVerdict& verdict) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::set<JobId> HoldDependents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartGang(LiveJob& job, const Decision& decision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StartWorkerCommand StartCommand(const LiveJob& job, int rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

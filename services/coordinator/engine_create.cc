@@ -1,7 +1,10 @@
 // What users ask for.
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "libs/base/digest.h"
 #include "libs/base/fault.h"
 #include "libs/base/files.h"
@@ -74,8 +77,29 @@ absl::StatusOr<DatasetRecord> Engine::FindDataset(const TrainingSpec::Dataset& w
   return record;
 }
 
-absl::StatusOr<Engine::Resolved> Engine::Resolve(const ParsedSpec& parsed) {
+absl::StatusOr<std::string> Engine::ResolveAfter(const std::string& after) {
+  std::vector<std::string> ids;
+  for (const absl::string_view part : absl::StrSplit(after, ',', absl::SkipWhitespace())) {
+    const std::string job(absl::StripAsciiWhitespace(part));
+    const absl::StatusOr<JobView> found = GetJob(job);
+    if (absl::IsNotFound(found.status())) {
+      return absl::InvalidArgumentError(absl::StrCat("no job is called \"", job, "\"; `amaes job ls` lists them"));
+    }
+    if (!found.ok()) return found.status();
+    ids.push_back(found->record.id.value);
+  }
+  return absl::StrJoin(ids, ",");
+}
+
+absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   std::vector<SpecProblem> problems = parsed.problems;
+  absl::StatusOr<std::string> after = ResolveAfter(parsed.spec.after);
+  if (absl::IsInvalidArgument(after.status())) {
+    problems.push_back({"after", std::string(after.status().message())});
+  } else {
+    AMAES_RETURN_IF_ERROR(after.status());
+    parsed.spec.after = *std::move(after);
+  }
   const std::vector<SpecProblem> values = ValidateSpec(parsed.spec);
   problems.insert(problems.end(), values.begin(), values.end());
   if (!parsed.spec.trains()) {

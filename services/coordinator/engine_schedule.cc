@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/sample_stream.h"
+#include "libs/scheduler/dependencies.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
 
@@ -30,11 +32,63 @@ int DeviceIndex(const NodeState* node, const SlotRef& place) {
 
 }  // namespace
 
+std::set<JobId> Engine::HoldDependents() {
+  std::set<JobId> held;
+  std::vector<std::pair<JobId, DependencyVerdict>> failed;
+  for (auto& [id, job] : live_) {
+    if (job.record.state != JobState::kQueued || job.spec.after.empty()) continue;
+    std::vector<Dependency> dependencies;
+    for (const absl::string_view name : absl::StrSplit(job.spec.after, ',')) {
+      const JobId other{std::string(name)};
+      if (const LiveJob* live = FindLive(other); live != nullptr) {
+        dependencies.push_back({other, live->record.state});
+      } else if (const absl::StatusOr<JobRecord> record = store_.GetJob(other); record.ok()) {
+        dependencies.push_back({other, record->state});
+      } else {
+        dependencies.push_back({other, JobState::kQueued});  // the store does not answer: wait
+      }
+    }
+    DependencyVerdict verdict = JudgeDependencies(dependencies);
+    if (verdict.outcome == DependencyVerdict::Outcome::kReady) continue;
+    held.insert(id);
+    if (verdict.outcome == DependencyVerdict::Outcome::kFail) {
+      failed.emplace_back(id, std::move(verdict));
+    } else if (job.record.reason != verdict.reason || job.record.message != verdict.message) {
+      job.record.reason = verdict.reason;
+      job.record.message = verdict.message;
+      Changed(job);
+    }
+  }
+  for (const auto& [id, verdict] : failed) FailDependent(*FindLive(id), verdict);
+  return held;
+}
+
+void Engine::FailDependent(LiveJob& job, const DependencyVerdict& verdict) {
+  const JobId id = job.record.id;
+  const absl::StatusOr<JobState> state = NextJobState(job.record.state, JobEvent::kDependencyFailed);
+  AMAES_CHECK(state.ok());
+  JobChange change = Change(job);
+  change.record.state = *state;
+  change.record.reason = verdict.reason;
+  change.record.message = verdict.message;
+  change.record.ended = clock_.Now();
+  change.events.emplace_back("FAILED", absl::StrCat(verdict.reason, ": ", verdict.message));
+  if (const absl::Status status = CommitJob(job, std::move(change)); !status.ok()) {
+    LogError("coordinator", "cannot store an end; will try again", {{"job", id.value}, {"error", status.message()}});
+    return;
+  }
+  Count(metrics_, kJobsFinished, {{"outcome", "failed"}});
+  DropStaging(job);
+  ForgetEnded(id);
+  Wake();  // others may come after this one
+}
+
 void Engine::PlaceWaiting() {
   const absl::Duration begin = clock_.Monotonic();
+  const std::set<JobId> held = HoldDependents();
   std::vector<WaitingJob> waiting;
   for (const auto& [id, job] : live_) {
-    if (job.record.state != JobState::kQueued) continue;
+    if (job.record.state != JobState::kQueued || held.contains(id)) continue;
     if (hold_ingests_ && job.spec.kind == JobKind::kIngest) continue;
     waiting.push_back({.job = id,
                        .priority = job.record.priority,

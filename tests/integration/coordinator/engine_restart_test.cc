@@ -166,9 +166,9 @@ TEST_F(EngineTest, TheLastNumbersOfAnEndedJobAreKept) {
   const JobView job = Job(id);
   EXPECT_EQ(job.record.state, JobState::kSucceeded);
   EXPECT_EQ(job.progress.training.step, 100);
-  EXPECT_EQ(job.progress.training.metrics["loss_masked"], 0.125);
+  EXPECT_EQ(job.progress.training.metrics.at("loss_masked"), 0.125);
   ASSERT_THAT(job.progress.validations, SizeIs(1));
-  EXPECT_EQ(job.progress.validations[0].metrics["masked_r2"], 0.25);
+  EXPECT_EQ(job.progress.validations[0].metrics.at("masked_r2"), 0.25);
 }
 
 }  // namespace

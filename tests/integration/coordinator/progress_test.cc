@@ -12,9 +12,9 @@ using ::testing::Field;
 
 JobProgress Full() {
   JobProgress p;
-  p.training = {1, 2.5, 3.5, 0.25, 1e-4, 7, 0.125, 0.5, 1 << 20};
+  p.training = {1, {{"loss_masked", 2.5}, {"masked_r2", 0.25}}, 1e-4, 7, 0.125, 0.5, 1 << 20};
   p.phase = "train";
-  p.validations = {{0, "held_out", 1, 2, 3, 4}, {5, "train", 5, 6, 7, 8}};
+  p.validations = {{0, "held_out", {{"loss", 1}}}, {5, "train", {{"loss", 5}, {"dice", 6}}}};
   p.checkpoint_step = 5;
   p.checkpoint_time = absl::FromUnixSeconds(1'800'000'000);
   p.ingest = {1, 2, 3, 4, 5, 6, 7};
@@ -42,7 +42,7 @@ TEST(Progress, NumbersThatAreNotFiniteSurvive) {
   JobProgress in;
   in.training.metrics["loss_masked"] = std::nan("");
   ASSERT_OK_AND_ASSIGN(const JobProgress out, ProgressFromJson(ProgressToJson(in)));
-  EXPECT_TRUE(std::isnan(out.training.metrics["loss_masked"]));
+  EXPECT_TRUE(std::isnan(out.training.metrics.at("loss_masked")));
 }
 
 TEST(Progress, DamageIsNamed) {
@@ -60,7 +60,7 @@ TEST(Progress, AStepThatIsRunAgainReplacesItsValidation) {
     }
   }
   EXPECT_THAT(p.validations, ElementsAre(Field(&ValidationResult::step, 5), Field(&ValidationResult::step, 10)));
-  EXPECT_EQ(p.validations[0].metrics["loss_masked"], 2.0);
+  EXPECT_EQ(p.validations[0].metrics.at("loss_masked"), 2.0);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ TEST_F(ServerTest, ErrorsCarryReasonsOverTheWire) {
   EXPECT_EQ(ReasonOf(missing), "JOB_NOT_FOUND");
   EXPECT_EQ(MetadataOf(missing).at("job"), "job-none");
   v1::CreateJobRequest request = Request(1, NewRequestId());
-  request.mutable_spec()->mutable_pretrain()->set_patch(3);
+  request.mutable_spec()->mutable_pretrain()->set_patch("3");
   request.mutable_spec()->mutable_pretrain()->mutable_mask()->set_ratio(7);
   const absl::Status invalid = Call(*jobs_, &v1::JobService::Stub::CreateJob, request).status();
   EXPECT_EQ(ReasonOf(invalid), "INVALID_SPEC");

@@ -151,8 +151,8 @@ TEST_F(LoaderTest, SamplesAreWhatStreamAndDrawsSay) {
     EXPECT_EQ(sample.position, i);
     EXPECT_EQ(sample.volume, stream.VolumeAt(i));
     const CatalogueEntry& entry = version_.entries[sample.volume];
-    EXPECT_EQ(sample.crop, DrawCrop(stream.draw_seed(), i, entry.shape, 32));
-    EXPECT_EQ(sample.token_mask, DrawTokenMask(stream.draw_seed(), i, 32, 4, 0.6));
+    EXPECT_EQ(sample.crop, DrawCrop(stream.draw_seed(), i, entry.shape, Cube(32)));
+    EXPECT_EQ(sample.token_mask, DrawTokenMask(stream.draw_seed(), i, Cube(32), 4, 0.6));
     EXPECT_FALSE(sample.skipped);
     ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(PathOf(entry), {}));
     EXPECT_EQ(sample.input, SlowCrop(*stored, sample.crop));
@@ -295,8 +295,8 @@ TEST_F(LoaderTest, FixedCropsAreFixed) {
     ExpectEqual(crops[i], again[i]);
     EXPECT_EQ(crops[i].position, i);
     const CatalogueEntry& entry = version_.entries[5 + crops[i].volume];
-    EXPECT_EQ(crops[i].crop, DrawValidationCrop(seed, i, entry.shape, 32));
-    EXPECT_EQ(crops[i].token_mask, DrawValidationMask(seed, i, 32, 4, 0.6));
+    EXPECT_EQ(crops[i].crop, DrawValidationCrop(seed, i, entry.shape, Cube(32)));
+    EXPECT_EQ(crops[i].token_mask, DrawValidationMask(seed, i, Cube(32), 4, 0.6));
     ASSERT_OK_AND_ASSIGN(const auto stored, StoredVolume::Open(PathOf(entry), {}));
     EXPECT_EQ(crops[i].input, SlowCrop(*stored, crops[i].crop));
   }
@@ -337,7 +337,7 @@ TEST_F(LoaderTest, ASelectionIsWhatIsReadAndValidatedOn) {
   for (const Sample& sample : Load(options, 12)) {
     ++visits[sample.volume];
     EXPECT_EQ(sample.volume, stream.VolumeAt(sample.position));
-    EXPECT_EQ(sample.crop, DrawCrop(stream.draw_seed(), sample.position, {12, 12, 12}, 32));
+    EXPECT_EQ(sample.crop, DrawCrop(stream.draw_seed(), sample.position, {12, 12, 12}, Cube(32)));
   }
   EXPECT_EQ(visits, (std::map<std::int64_t, int>{{1, 2}, {3, 6}, {5, 2}, {7, 2}}));
   std::set<std::int64_t> train, held_out;

@@ -16,7 +16,8 @@ using E = JobEvent;
 
 constexpr S kStates[] = {S::kQueued, S::kStarting, S::kRunning, S::kStopping, S::kSucceeded, S::kFailed, S::kCancelled};
 constexpr E kEvents[] = {E::kPlaced,       E::kFirstStep,       E::kAllFinished,  E::kCancelRequested,
-                         E::kWorkerFailed, E::kGangGoneRestart, E::kGangGoneFail, E::kGangGoneCancel};
+                         E::kWorkerFailed, E::kGangGoneRestart, E::kGangGoneFail, E::kGangGoneCancel,
+                         E::kDependencyFailed};
 
 // Every legal move, written down a second time: a change of the table must be meant.
 const std::map<std::pair<S, E>, S> kLegal = {
@@ -27,6 +28,7 @@ const std::map<std::pair<S, E>, S> kLegal = {
     {{S::kStarting, E::kCancelRequested}, S::kStopping},
     {{S::kStarting, E::kWorkerFailed}, S::kStopping},
     {{S::kStarting, E::kGangGoneRestart}, S::kQueued},
+    {{S::kQueued, E::kDependencyFailed}, S::kFailed},
     {{S::kStarting, E::kGangGoneFail}, S::kFailed},
     {{S::kRunning, E::kAllFinished}, S::kSucceeded},
     {{S::kRunning, E::kCancelRequested}, S::kStopping},

@@ -32,7 +32,7 @@ TEST(Presets, ReferenceIsThePublishedRecipe) {
   for (const std::string name : {"reference-b", "reference-xl"}) {
     const PretrainSpec spec = FromPreset(name);
     EXPECT_EQ(spec.network.name, name == "reference-b" ? "unet_b" : "unet_xl");
-    EXPECT_EQ(spec.patch, 128);
+    EXPECT_EQ(spec.patch, Cube(128));
     EXPECT_EQ(spec.global_batch, 16);
     EXPECT_EQ(spec.optimizer.learning_rate, 1e-4);
     EXPECT_EQ(spec.schedule.passes, 100);
@@ -55,7 +55,7 @@ TEST(Presets, DemoRunsOnTwoCpuWorkers) {
   const PretrainSpec spec = FromPreset("demo");
   EXPECT_EQ(spec.network.name, "unet");
   EXPECT_EQ(spec.network.filters, 8);
-  EXPECT_EQ(spec.patch, 64);
+  EXPECT_EQ(spec.patch, Cube(64));
   EXPECT_EQ(spec.global_batch, 2);
   EXPECT_EQ(spec.workers, 2);
   EXPECT_EQ(spec.schedule.steps, 350);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_split.h"
+#include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/spec_io.h"
 
@@ -21,7 +22,7 @@ TEST(SpecToJson, IsCanonical) {
   spec.pretrain.dataset.name = "brains";
   EXPECT_EQ(
       SpecToJson(spec),
-      R"({"kind":"pretrain","name":"","priority":50,"dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
+      R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
       R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
       R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
       R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
@@ -32,7 +33,7 @@ TEST(SpecToJson, IsCanonical) {
   ingest.kind = JobKind::kIngest;
   EXPECT_EQ(
       SpecToJson(ingest),
-      R"({"kind":"ingest","name":"","priority":50,"dataset":"","from":"","layout":"auto","source":"","contract":"amaes",)"
+      R"({"kind":"ingest","name":"","priority":50,"after":"","dataset":"","from":"","layout":"auto","source":"","contract":"amaes",)"
       R"("spacing":"1","reference_crop":false,"frames":"first","nonfinite":"repair","labels":true,"workers":1,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
 }
 
@@ -55,7 +56,7 @@ TEST(SpecToYaml, ReadsBackToTheSameSpec) {
 
 TEST(SpecToYaml, IsPleasantToRead) {
   EXPECT_THAT(SpecToYaml(JobSpec{}),
-              AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\ndataset:\n  name: \"\"\n  version: 0\n"),
+              AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\nafter: \"\"\ndataset:\n  name: \"\"\n  version: 0\n"),
                     HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
 }
 
@@ -63,12 +64,13 @@ TEST(SpecToYaml, IsPleasantToRead) {
 TEST(SpecFields, EveryFieldCanBeSet) {
   for (const auto& field : SpecFields()) {
     if (field.path == "kind") continue;
-    const std::string kind = !field.kinds.contains(JobKind::kPretrain) ? "kind=ingest" : "kind=pretrain";
+    const std::string kind = absl::StrCat("kind=", JobKindName(FirstKind(field)));
     JobSpec probe;
     std::string value = field.choices.empty() ? "x" : field.choices.back();
     if (FieldTypeName(field) == "whole number") value = "77";
     if (FieldTypeName(field) == "number") value = "0.125";
     if (FieldTypeName(field) == "true or false") value = "true";
+    if (FieldTypeName(field) == "shape") value = "96x64x32";
     const ParsedSpec parsed = ParseSpec("", {kind, field.path + "=" + value});
     EXPECT_THAT(parsed.problems, IsEmpty()) << field.path;
     EXPECT_THAT(FieldValueJson(field, parsed.spec), HasSubstr(value)) << field.path;
@@ -77,7 +79,7 @@ TEST(SpecFields, EveryFieldCanBeSet) {
 }
 
 TEST(SpecFields, PathsAreUniquePerKindAndDocumented) {
-  for (const JobKind kind : {JobKind::kPretrain, JobKind::kIngest}) {
+  for (const JobKind kind : {JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest}) {
     std::set<std::string> paths;
     for (const auto& field : SpecFields()) {
       if (!field.kinds.contains(kind)) continue;

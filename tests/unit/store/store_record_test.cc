@@ -158,14 +158,15 @@ TEST_F(StoreRecordTest, ACheckpointComesBackWholeAndCanBeReplaced) {
   EXPECT_EQ(back.parent, "000400-1");
   EXPECT_EQ(back.dataset, "brains@2");
   EXPECT_EQ(back.dataset_digest, std::string(64, 'b'));
-  EXPECT_EQ(back.loss_masked, 0.1);
+  EXPECT_EQ(back.metrics, (MetricMap{{"loss_masked", 0.1}}));
   EXPECT_EQ(back.created, SampleTime(9));
   checkpoint.state = CheckpointState::kDeleted;
-  checkpoint.loss_masked = std::nan("");
+  checkpoint.metrics = {{"loss", 2.5}, {"masked_r2", std::nan("")}};
   ASSERT_OK(put());
   ASSERT_OK_AND_ASSIGN(back, store_->GetCheckpoint(JobId("job-1"), "000500-2"));
   EXPECT_EQ(back.state, CheckpointState::kDeleted);
-  EXPECT_TRUE(std::isnan(back.loss_masked)) << back.loss_masked;
+  EXPECT_EQ(back.metrics.at("loss"), 2.5);
+  EXPECT_TRUE(std::isnan(back.metrics.at("masked_r2")));
 }
 
 TEST_F(StoreRecordTest, DatasetsComeBackWholeAndVersionZeroIsTheNewest) {

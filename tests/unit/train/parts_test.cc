@@ -94,13 +94,10 @@ TEST(MetricsLog, GoesOnWhereTheCheckpointWas) {
     ASSERT_OK_AND_ASSIGN(MetricsLog log, MetricsLog::Open(path, 0));
     log.Append(ValidationResult{.step = 0,
                                 .split = "train",
-                                .loss_masked = 0.5,
-                                .loss_visible = 0.25,
-                                .masked_r2 = -1,
-                                .loss_visible_mean = 0.125});
+                                .metrics = {{"loss_masked", 0.5}, {"loss_visible_mean", 0.125}, {"masked_r2", std::nan("")}}});
     TrainProgress step;
     step.step = 1;
-    step.loss_masked = 0.1;
+    step.metrics["loss_masked"] = 0.1;
     step.learning_rate = 1e-4;
     log.Append(step);
     ASSERT_OK_AND_ASSIGN(length, log.Flush(true));
@@ -120,6 +117,7 @@ TEST(MetricsLog, GoesOnWhereTheCheckpointWas) {
   ASSERT_EQ(history.validations.size(), 1u);
   EXPECT_EQ(history.validations[0].split, "train");
   EXPECT_DOUBLE_EQ(history.validations[0].metrics.at("loss_visible_mean"), 0.125);
+  EXPECT_FALSE(history.validations[0].metrics.contains("masked_r2")) << "what is not finite is left out";
 }
 
 // Three parameters, so that there are gaps and two buckets.
