@@ -246,7 +246,7 @@ TEST(SpecFromCompleteJson, RefusesWhatIsNotComplete) {
   EXPECT_THAT(message("[1]"), HasSubstr("mapping"));
   std::string json = SpecToJson(JobSpec{});
   json.replace(json.find("\"patch\":128"), 11, "\"patch\":null");
-  EXPECT_THAT(message(json), HasSubstr("patch: null, list or mapping where a whole number from 32 to 512 belongs"));
+  EXPECT_THAT(message(json), HasSubstr("patch: null, list or mapping where a whole number from 8 to 1024, or three of them such as 96x96x24 belongs"));
   json = SpecToJson(JobSpec{});
   json.insert(1, "\"patch\":64,");
   EXPECT_THAT(message(json), HasSubstr("patch: given twice"));

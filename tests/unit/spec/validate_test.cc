@@ -59,7 +59,7 @@ TEST(ValidateSpec, AllProblemsAtOnceInTheOrderOfTheTable) {
   });
   EXPECT_THAT(problems, ElementsAre(Problem("name", "\"Night Run\" is no job name"),
                                     Problem("priority", "101 is not a whole number from 0 to 100"),
-                                    Problem("patch", "100 does not fit network unet_b: a multiple of 16, at least 32"),
+                                    Problem("patch", "100 does not fit network unet_b: multiples of 16, at least 32"),
                                     Problem("mask.ratio", "1.0 is not a number above 0, below 1"),
                                     Problem("workers", "0 is not a whole number from 1"),
                                     Problem("device", "\"tpu\" is not auto, cpu or gpu")));
@@ -96,7 +96,7 @@ TEST(ValidateSpec, Network) {
 
 TEST(ValidateSpec, PatchAndMask) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(16); }),
-              ElementsAre(Problem("patch", "16 is not a whole number from 32")));
+              ElementsAre(Problem("patch", "16 does not fit network unet_b: multiples of 16, at least 32")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(160); }), IsEmpty());
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.token = 5; }),
               ElementsAre(Problem("mask.token", "5 does not divide patch 128")));
