@@ -149,7 +149,7 @@ TEST(ParseSpec, FieldsOfAnotherKindAreNamedAsSuch) {
 TEST(ParseSpec, WrongTypesNameTheValueAndWhatIsAllowed) {
   EXPECT_THAT(OnlyProblem("patch: big"), Problem("patch", "big is not a whole number from 32 to 512 (line 1)"));
   EXPECT_THAT(OnlyProblem("patch: 64.5"), Problem("patch", "64.5 is not a whole number"));
-  EXPECT_THAT(OnlyProblem("patch: \"64\""), Problem("patch", "\"64\" is not a whole number"));
+  EXPECT_THAT(OnlyProblem("patch: \"64x\""), Problem("patch", "\"64x\" is not a whole number"));
   EXPECT_THAT(OnlyProblem("{\"name\": 5}"), Problem("name", "5 is not a text"));
   EXPECT_THAT(OnlyProblem("patch: [64]"), Problem("patch", "a list is not a whole number"));
   EXPECT_THAT(OnlyProblem("patch: {}"), Problem("patch", "an empty mapping is not a whole number"));
@@ -159,7 +159,7 @@ TEST(ParseSpec, WrongTypesNameTheValueAndWhatIsAllowed) {
   EXPECT_THAT(OnlyProblem("seed: -1"), Problem("seed", "-1 is not a whole number from 0 to 18446744073709551615"));
   EXPECT_THAT(OnlyProblem("patch: 99999999999999999999"),
               Problem("patch", "99999999999999999999 is not a whole number"));
-  EXPECT_THAT(OnlyProblem("kind: train"), Problem("kind", "train is not pretrain or ingest"));
+  EXPECT_THAT(OnlyProblem("kind: train"), Problem("kind", "train is not pretrain, finetune, evaluate or ingest"));
   EXPECT_THAT(OnlyProblem("optimizer: adam"),
               Problem("optimizer", "is a group of fields: optimizer.learning_rate, optimizer.beta1"));
 }
