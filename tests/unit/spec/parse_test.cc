@@ -147,7 +147,7 @@ TEST(ParseSpec, FieldsOfAnotherKindAreNamedAsSuch) {
 }
 
 TEST(ParseSpec, WrongTypesNameTheValueAndWhatIsAllowed) {
-  EXPECT_THAT(OnlyProblem("patch: big"), Problem("patch", "big is not a whole number from 32 to 512 (line 1)"));
+  EXPECT_THAT(OnlyProblem("patch: big"), Problem("patch", "big is not a whole number from 8 to 1024, or three of them such as 96x96x24 (line 1)"));
   EXPECT_THAT(OnlyProblem("patch: 64.5"), Problem("patch", "64.5 is not a whole number"));
   EXPECT_THAT(OnlyProblem("patch: \"64x\""), Problem("patch", "\"64x\" is not a whole number"));
   EXPECT_THAT(OnlyProblem("{\"name\": 5}"), Problem("name", "5 is not a text"));
