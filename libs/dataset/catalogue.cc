@@ -35,7 +35,7 @@ std::string VersionDigest(const DatasetVersion& version) {
 
 std::string SubjectKey(const std::string& subject) { return Sha256Hex(absl::StrCat("amaes-subject/1\n", subject)); }
 
-void FinishVersion(DatasetVersion& version, const DatasetVersion* previous) {
+void FinishVersion(DatasetVersion& version, const DatasetVersion* previous, double held_out_share) {
   std::sort(version.entries.begin(), version.entries.end(), [](const CatalogueEntry& a, const CatalogueEntry& b) {
     return std::tie(a.subject, a.session, a.modality, a.volume) < std::tie(b.subject, b.session, b.modality, b.volume);
   });
@@ -46,7 +46,7 @@ void FinishVersion(DatasetVersion& version, const DatasetVersion* previous) {
       (entry.split == Split::kHeldOut ? held_out : training).insert(entry.subject);
     }
   }
-  const std::set<std::string> chosen = HeldOutSubjects(subjects, held_out, training);
+  const std::set<std::string> chosen = HeldOutSubjects(subjects, held_out, training, held_out_share);
   for (CatalogueEntry& entry : version.entries) {
     entry.split = chosen.contains(entry.subject) ? Split::kHeldOut : Split::kTrain;
   }

@@ -109,8 +109,9 @@ struct IngestReport {
   bool operator==(const IngestReport&) const = default;
 };
 
-// Sorts the entries, assigns splits to new subjects, fills the digest. `previous` keeps its subjects' splits.
-void FinishVersion(DatasetVersion& version, const DatasetVersion* previous);
+// Sorts the entries, assigns splits to new subjects, fills the digest. `previous` keeps its subjects' splits. `held_out_share`:
+// HeldOutSubjects.
+void FinishVersion(DatasetVersion& version, const DatasetVersion* previous, double held_out_share = 0);
 std::string VersionDigest(const DatasetVersion& version);
 
 // Writes the three files into an existing folder; version.json last.   - ResourceExhausted, Unavailable: I/O error.

@@ -186,7 +186,7 @@ class Ingest {
       return absl::FailedPreconditionError(
           absl::StrCat("there is no volume to make a version of: ", FrequentReasons(report.skipped, 3)));
     }
-    FinishVersion(result.version, previous());
+    FinishVersion(result.version, previous(), options_.held_out_share);
     AMAES_RETURN_IF_ERROR(files::MakeFolders(options_.staging));
     AMAES_RETURN_IF_ERROR(WriteUnused(options_.staging, Unused(result.version)));
     AMAES_RETURN_IF_ERROR(WriteVersion(options_.staging, result.version, result.report));

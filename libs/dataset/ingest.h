@@ -36,6 +36,7 @@ struct IngestOptions {
   std::string frames = "first";            // first | split | refuse
   std::string nonfinite = "repair";        // repair | quarantine
   bool labels = true;                      // take companions
+  double held_out_share = 0;               // of the subjects; 0 = the rule (HeldOutSubjects)
   std::filesystem::path volumes;           // the volume store
   std::filesystem::path records;           // what is finished; may be shared by all ingests of this dataset
   std::filesystem::path staging;           // folder to write the version into; becomes datasets/NAME/VERSION by rename

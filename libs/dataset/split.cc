@@ -1,6 +1,7 @@
 #include "libs/dataset/split.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ namespace {
 // The key is fixed: every installation holds out the same subjects of the same dataset.
 std::string KeyedHash(const std::string& subject) { return Sha256Hex(absl::StrCat("amaes-split/1\n", subject)); }
 
-std::size_t HeldOutCount(std::size_t subjects) {
+std::size_t HeldOutCount(std::size_t subjects, double share) {
+  if (share > 0) return static_cast<std::size_t>(std::ceil(share * static_cast<double>(subjects)));
   if (subjects < 5) return 0;
   return std::min(std::clamp<std::size_t>(subjects / 100, 5, 1000), subjects / 5);
 }
@@ -23,17 +25,18 @@ std::size_t HeldOutCount(std::size_t subjects) {
 
 std::set<std::string> HeldOutSubjects(const std::set<std::string>& subjects,
                                       const std::set<std::string>& already_held_out,
-                                      const std::set<std::string>& already_training) {
+                                      const std::set<std::string>& already_training, double share) {
   std::set<std::string> held_out;
   std::vector<std::pair<std::string, std::string>> candidates;  // (hash, subject)
   for (const std::string& subject : subjects) {
-    if (already_held_out.contains(subject))
+    if (already_held_out.contains(subject)) {
       held_out.insert(subject);
-    else if (!already_training.contains(subject))
+    } else if (!already_training.contains(subject)) {
       candidates.emplace_back(KeyedHash(subject), subject);
+    }
   }
   std::sort(candidates.begin(), candidates.end());
-  const std::size_t wanted = HeldOutCount(subjects.size());
+  const std::size_t wanted = HeldOutCount(subjects.size(), share);
   for (const auto& [hash, subject] : candidates) {
     if (held_out.size() >= wanted) break;
     held_out.insert(subject);

@@ -155,6 +155,8 @@ void AddIngest(std::vector<Field>& out) {
       {"labels", kIngest, AMAES_AT(ingest.labels), "", kNone, {},
        "ingest label maps and masks with the volumes that they belong to", {}},
       {"workers", {JobKind::kEvaluate}, AMAES_AT(evaluate.workers), "slots", {1, 4096}, {}, "that share the cases", {"slots"}},
+      {"held_out_share", kIngest, AMAES_AT(ingest.held_out_share), "of subjects", {0, 0.9}, {},
+       "kept apart, e.g. 0.25 as a test set; 0 = 1 %, but 5 to 1000 subjects and at most a fifth", {"test_share", "val_share"}},
       {"workers", kIngest, AMAES_AT(ingest.workers), "slots", {1, 4096}, {}, "that read at the same time", {"slots"}},
       {"processes", kIngest, AMAES_AT(ingest.processes), "processes", {0, 1024}, {},
        "files read at once on a slot; 0 = the slot's cores", {"num_workers"}},

@@ -94,6 +94,7 @@ struct IngestSpec {
   std::string frames = "first";           // first | split | refuse: 4D files
   std::string nonfinite = "repair";       // repair (0 instead) | quarantine: NaN and infinities
   bool labels = true;                     // ingest label maps and masks with their volumes
+  double held_out_share = 0;              // of the subjects, e.g. 0.25 as a test set; 0 = 1 %, 5 to 1000 of them, at most a fifth
   std::int64_t workers = 1;               // slots that read at the same time
   std::int64_t processes = 0;             // files read at once; 0 = the slot's cores
   std::int64_t memory_limit_mib = 4096;   // per file

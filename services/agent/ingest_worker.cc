@@ -114,6 +114,7 @@ absl::StatusOr<IngestOptions> IngestOptionsOf(const IngestSpec& spec) {
   options.frames = spec.frames;
   options.nonfinite = spec.nonfinite;
   options.labels = spec.labels;
+  options.held_out_share = spec.held_out_share;
   return options;
 }
 

@@ -34,6 +34,7 @@ struct AddFlags {
                           nonfinite = "repair", request_id;
   std::vector<std::string> assignments;
   std::int64_t workers = 1;
+  double held_out = 0;
   bool reference_crop = false, no_labels = false, wait = false, dry_run = false;
 };
 
@@ -47,6 +48,7 @@ std::vector<std::string> Assignments(const AddFlags& flags, const std::string& f
                                   absl::StrCat("frames=", flags.frames),
                                   absl::StrCat("nonfinite=", flags.nonfinite),
                                   absl::StrCat("labels=", flags.no_labels ? "false" : "true"),
+                                  absl::StrCat("held_out_share=", flags.held_out),
                                   absl::StrCat("workers=", flags.workers),
                                   absl::StrCat("reference_crop=", flags.reference_crop ? "true" : "false")};
   if (!flags.source.empty()) out.push_back(absl::StrCat("source=", flags.source));
@@ -217,6 +219,8 @@ void AddDatasetAddCommand(CLI::App& datasets, Context& context) {
       ->capture_default_str();
   command->add_option("--nonfinite", flags->nonfinite, "NaN and infinities: repair (0 instead) or quarantine")
       ->capture_default_str();
+  command->add_option("--held-out", flags->held_out, "Share of subjects kept apart, e.g. 0.25 as a test set (default: 1 %, at least 5)")
+      ->check(CLI::Range(0.0, 0.9));
   command->add_flag("--no-labels", flags->no_labels, "Leave label maps and masks out");
   command->add_flag("--reference-crop", flags->reference_crop, "Crop as the reference does, one voxel too large");
   command->add_option("--workers", flags->workers, "Slots that read at the same time")->capture_default_str();

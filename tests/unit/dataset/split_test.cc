@@ -40,6 +40,8 @@ TEST(HeldOutSubjects, HowMany) {
     EXPECT_EQ(HeldOutSubjects(Subjects(1, subjects)).size(), held_out) << subjects;
   }
   EXPECT_EQ(HeldOutSubjects(Subjects(1, 150'000)).size(), 1000u);
+  EXPECT_EQ(HeldOutSubjects(Subjects(1, 1251), {}, {}, 0.25).size(), 313u) << "a share is rounded up";
+  EXPECT_EQ(HeldOutSubjects(Subjects(1, 3), {}, {}, 0.3).size(), 1u);
 }
 
 TEST(HeldOutSubjects, NewSubjectsMoveNobody) {

@@ -43,7 +43,7 @@ JobSpec OddIngest() {
   spec.name = "odd-ingest";
   spec.priority = 100;
   spec.ingest = {"brains", "/data/scans", "bids", "openmind", "zscore", "1x1x2", true,
-                 "split",  "quarantine",  false,  2,          3,        1,       2};
+                 "split",  "quarantine",  false,  0.25,       2,        3,       1,    2};
   return spec;
 }
 

@@ -34,7 +34,7 @@ TEST(SpecToJson, IsCanonical) {
   EXPECT_EQ(
       SpecToJson(ingest),
       R"({"kind":"ingest","name":"","priority":50,"after":"","dataset":"","from":"","layout":"auto","source":"","contract":"amaes",)"
-      R"("spacing":"1","reference_crop":false,"frames":"first","nonfinite":"repair","labels":true,"workers":1,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
+      R"("spacing":"1","reference_crop":false,"frames":"first","nonfinite":"repair","labels":true,"held_out_share":0.0,"workers":1,"processes":0,"memory_limit_mib":4096,"time_limit_seconds":300})");
 }
 
 TEST(SpecToYaml, ReadsBackToTheSameSpec) {
