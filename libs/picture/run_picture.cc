@@ -107,4 +107,14 @@ absl::Status WriteRunPicture(const std::filesystem::path& path, const std::strin
   return picture.WritePng(path);
 }
 
+absl::StatusOr<std::string> EncodePanel(const std::string& title, const std::string& note,
+                                        const ReconstructionPanel& panel) {
+  AMAES_RETURN_IF_ERROR(CheckPanel(panel));
+  Picture picture(kWidth, kHeader + kPanelHeight + kMargin);
+  picture.Text({kMargin, 50}, FittedText(title, style::kTitle.size, kPanelWidth), style::kTitle);
+  picture.Text({kMargin, 74}, FittedText(note, style::kNote.size, kPanelWidth), style::kNote);
+  DrawPanel(picture, kMargin, kHeader, panel);
+  return picture.EncodePng();
+}
+
 }  // namespace amaes

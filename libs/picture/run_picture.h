@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "libs/volume/volume.h"
 
 namespace amaes {
@@ -38,5 +39,10 @@ struct LossCurve {
 //   files::WriteAtomic.
 absl::Status WriteRunPicture(const std::filesystem::path& path, const std::string& title, const LossCurve& curve,
                              const std::vector<ReconstructionPanel>& panels);
+
+// One reconstruction alone, as WriteRunPicture shows it: a PNG's bytes, 1240 pixels wide.
+//   - InvalidArgument: voxels that do not fit the shape.
+absl::StatusOr<std::string> EncodePanel(const std::string& title, const std::string& note,
+                                        const ReconstructionPanel& panel);
 
 }  // namespace amaes

@@ -110,6 +110,12 @@ ValidationResult FromProto(const v1::ValidationResult& in) {
           .metrics = Take(in.metrics())};
 }
 
+void ToProto(const PictureWritten& in, v1::WorkerReport& message) {
+  message.mutable_picture()->set_step(in.step);
+  message.mutable_picture()->set_split(Text(in.split));
+  message.mutable_picture()->set_name(Text(in.name));
+}
+
 void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
   v1::CheckpointCommitted& out = *message.mutable_checkpoint();
   out.set_name(Text(in.name));
@@ -120,6 +126,7 @@ void ToProto(const CheckpointCommitted& in, v1::WorkerReport& message) {
   Put(in.metrics, *out.mutable_metrics());
   out.set_stall_seconds(in.stall_seconds);
   out.set_persist_seconds(in.persist_seconds);
+  out.set_best(in.best);
 }
 CheckpointCommitted FromProto(const v1::CheckpointCommitted& in) {
   return {.name = in.name(),
@@ -129,7 +136,8 @@ CheckpointCommitted FromProto(const v1::CheckpointCommitted& in) {
           .parent = in.parent(),
           .metrics = Take(in.metrics()),
           .stall_seconds = in.stall_seconds(),
-          .persist_seconds = in.persist_seconds()};
+          .persist_seconds = in.persist_seconds(),
+          .best = in.best()};
 }
 
 void ToProto(const CheckpointRejected& in, v1::WorkerReport& message) {
@@ -264,6 +272,8 @@ absl::StatusOr<WorkerReport> DecodeReport(const std::string& bytes) {
     case Report::kFailed:
       return WorkerFailed{
           .reason = in.failed().reason(), .message = in.failed().message(), .retryable = in.failed().retryable()};
+    case Report::kPicture:
+      return PictureWritten{.step = in.picture().step(), .split = in.picture().split(), .name = in.picture().name()};
     case Report::CONTENT_NOT_SET:
       break;
   }

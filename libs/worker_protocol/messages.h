@@ -71,6 +71,12 @@ struct ValidationResult {
   MetricMap metrics{};
   bool operator==(const ValidationResult&) const = default;
 };
+struct PictureWritten {
+  std::int64_t step = 0;
+  std::string split{};  // of the validation
+  std::string name{};   // of the file in jobs/JOB/pictures
+  bool operator==(const PictureWritten&) const = default;
+};
 struct CheckpointCommitted {
   std::string name{};
   std::int64_t step = 0;
@@ -79,6 +85,7 @@ struct CheckpointCommitted {
   std::string parent{};
   MetricMap metrics{};
   double stall_seconds = 0, persist_seconds = 0;
+  bool best = false;  // by checkpoint.best_metric, so far
   bool operator==(const CheckpointCommitted&) const = default;
 };
 struct CheckpointRejected {
@@ -109,9 +116,9 @@ struct WorkerFailed {
   bool retryable = true;
   bool operator==(const WorkerFailed&) const = default;
 };
-using WorkerReport =
-    std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult, CheckpointCommitted,
-                 CheckpointRejected, CheckpointDeleted, IngestCount, DatasetStaged, WorkerFinished, WorkerFailed>;
+using WorkerReport = std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult,
+                                  CheckpointCommitted, CheckpointRejected, CheckpointDeleted, IngestCount,
+                                  DatasetStaged, WorkerFinished, WorkerFailed, PictureWritten>;
 
 // Whether a worker in this phase takes part: all ranks have met. Of training and of ingest.
 bool TakesPart(const std::string& phase);

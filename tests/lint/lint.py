@@ -22,7 +22,7 @@ FENCES = [
     ("Gloo", r"gloo/", r"libs/collective/", None),
     ("SQLite", r"sqlite3\.h$", r"libs/store/", None),
     ("prometheus-cpp", r"prometheus/", r"libs/telemetry/", None),
-    ("generated messages", r".*\.pb\.h$|google/protobuf/", r"libs/(rpc|spec|worker_protocol)/|services/", None),
+    ("generated messages", r".*\.pb\.h$|google/protobuf/", r"libs/(rpc|spec|tensorboard|worker_protocol)/|services/", None),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 

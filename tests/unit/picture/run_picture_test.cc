@@ -135,5 +135,17 @@ TEST_F(RunPictureTest, RefusesWhatDoesNotFit) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(RunPictureTest, OnePanelAlone) {
+  const absl::StatusOr<std::string> png = EncodePanel("A run", "step 500", Panel({64, 48, 32}));
+  ASSERT_OK(png.status());
+  const Pixels pixels = DecodePng(*png);
+  EXPECT_EQ(pixels.width, 1240);
+  EXPECT_EQ(pixels.height, 1024);
+  ExpectMargins(pixels);
+  ReconstructionPanel torn = Panel({8, 8, 8});
+  torn.target.pop_back();
+  EXPECT_THAT(EncodePanel("A run", "", torn).status(), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace amaes
