@@ -20,6 +20,9 @@ inline double LossOf(const MetricMap& metrics) {
   return MetricOf(metrics, metrics.contains("loss_masked") ? "loss_masked" : "loss");
 }
 
+// "loss_masked/T1w" is of a part of the scans.
+inline bool IsOfAGroup(const std::string& metric) { return metric.find('/') != std::string::npos; }
+
 // Compares NaN as equal to NaN.
 inline bool SameMetrics(const MetricMap& a, const MetricMap& b) {
   if (a.size() != b.size()) return false;

@@ -44,6 +44,8 @@ struct CheckpointManifest {
   std::map<std::string, double> metrics;       // e.g. loss_masked
   std::map<std::string, std::int64_t> ledger;  // ledger file name → length in bytes
   std::int64_t metrics_length = 0;             // of metrics.jsonl, bytes
+  std::int64_t best_step = -1;                 // of the best checkpoint so far; -1 = nothing is watched
+  std::map<std::string, std::vector<double>> state{};  // other numbers that a resume needs, e.g. "guard"
   std::vector<std::string> citations;
   std::vector<CheckpointFile> files;
   bool operator==(const CheckpointManifest&) const = default;
@@ -103,8 +105,9 @@ struct CheckpointSearch {
 // Looks through `checkpoints` (…/JOB/checkpoints); a missing folder is an empty result.
 CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool first_only);
 
-// Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, and nothing that
-// is no checkpoint's name. Pure; input and output are names, input in any order.
-std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep);
+// Which to delete so that the newest `keep` remain (order as in CheckpointSearch); never the newest, none of `best_step`, and
+// nothing that is no checkpoint's name. Pure; input and output are names, input in any order.
+std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep,
+                                             std::int64_t best_step = -1);
 
 }  // namespace amaes

@@ -84,11 +84,12 @@ CheckpointSearch FindCheckpoints(const std::filesystem::path& checkpoints, bool 
   return out;
 }
 
-std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep) {
+std::vector<std::string> CheckpointsToDelete(const std::vector<std::string>& names, std::int64_t keep,
+                                             std::int64_t best_step) {
   const std::vector<Named> sorted = NewestFirst(names);
   std::vector<std::string> out;
   for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(1, keep)); i < sorted.size(); ++i) {
-    out.push_back(sorted[i].name);
+    if (sorted[i].id.step != best_step) out.push_back(sorted[i].name);
   }
   return out;
 }

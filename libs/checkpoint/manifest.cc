@@ -68,6 +68,16 @@ class Reader {
     const Json* value = Get(key);
     return value != nullptr && Expect(key, value->is_array(), "a list") ? value : nullptr;
   }
+  void Read(const char* key, std::vector<double>& out) {
+    const Json* list = Array(key);
+    if (list == nullptr) return;
+    for (const Json& value : *list) {
+      Json one = {{"number", value}};
+      Reader number(one, key);
+      number.Read("number", out.emplace_back());
+      Take(number.Finish());
+    }
+  }
   const Json* Object(const char* key) {
     const Json* value = Get(key);
     return value != nullptr && Expect(key, value->is_object(), "an object") ? value : nullptr;
@@ -153,6 +163,11 @@ void ReadMaps(Reader& reader, CheckpointManifest& manifest) {
     for (const auto& [key, value] : metrics->items()) values.Read(key.c_str(), manifest.metrics[key]);
     reader.Take(values.Finish());
   }
+  if (const Json* state = reader.Object("state"); state != nullptr) {
+    Reader values(*state, "state");
+    for (const auto& [key, value] : state->items()) values.Read(key.c_str(), manifest.state[key]);
+    reader.Take(values.Finish());
+  }
   if (const Json* ledger = reader.Object("ledger"); ledger != nullptr) {
     Reader values(*ledger, "ledger");
     for (const auto& [key, value] : ledger->items()) values.ReadInteger(key.c_str(), 0, manifest.ledger[key]);
@@ -200,6 +215,12 @@ std::string ManifestToJson(const CheckpointManifest& manifest) {
   out["ledger"] = Json::object();
   for (const auto& [name, length] : manifest.ledger) out["ledger"][name] = length;
   out["metrics_length"] = manifest.metrics_length;
+  out["best_step"] = manifest.best_step;
+  out["state"] = Json::object();
+  for (const auto& [name, numbers] : manifest.state) {
+    out["state"][name] = Json::array();
+    for (const double number : numbers) out["state"][name].push_back(FromDouble(number));
+  }
   out["citations"] = manifest.citations;
   out["files"] = Json::array();
   for (const CheckpointFile& file : manifest.files) {
@@ -232,6 +253,7 @@ absl::StatusOr<CheckpointManifest> ManifestFromJson(const std::string& json) {
   reader.Read("written", out.written);
   ReadMaps(reader, out);
   reader.ReadInteger("metrics_length", 0, out.metrics_length);
+  reader.ReadInteger("best_step", -1, out.best_step);
   reader.Read("citations", out.citations);
   ReadFiles(reader, out);
   if (const std::string error = reader.Finish(); !error.empty()) return absl::DataLossError(error);

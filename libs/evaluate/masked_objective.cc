@@ -1,8 +1,11 @@
 #include "libs/evaluate/masked_objective.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -46,13 +49,30 @@ at::Tensor MeanFillError(const at::Tensor& target, const Regions& regions, const
   return SumWhere(regions.masked, (target - mean).square_());
 }
 
-at::Tensor Sums(const at::Tensor& squared_error, const at::Tensor& losses, const at::Tensor& target, const Regions& regions) {
+// Of a group: what its metrics need.
+constexpr int kGroupSums = 3;
+
+// [group_count * kGroupSums]
+at::Tensor GroupSums(const at::Tensor& of_samples, const at::Tensor& groups, std::int64_t group_count) {
+  const at::Tensor numbers = at::arange(group_count, groups.options());
+  const at::Tensor belongs = groups.unsqueeze(1).eq(numbers).unsqueeze(2);  // [B, G, 1]
+  // Not a product: a sample that is not finite spoils its own group alone, and the order of adding is fixed.
+  return of_samples.unsqueeze(1).masked_fill(belongs.logical_not(), 0.0).sum(0).flatten();
+}
+
+at::Tensor Sums(const at::Tensor& squared_error, const at::Tensor& losses, const at::Tensor& target,
+                const Regions& regions, const at::Tensor& groups, std::int64_t group_count) {
   const at::Tensor masked_voxels = SumPerSample(regions.masked);
   const at::Tensor visible_voxels = SumPerSample(regions.visible);
+  const at::Tensor masked_error = SumWhere(regions.masked, squared_error);
+  const at::Tensor fill_error = MeanFillError(target, regions, visible_voxels);
   const at::Tensor samples = at::full({}, static_cast<double>(squared_error.size(0)), masked_voxels.options());
-  return at::stack({samples, losses.sum(at::kDouble), SumWhere(regions.masked, squared_error).sum(),
-                    SumWhere(regions.visible, squared_error).sum(), masked_voxels.sum(), visible_voxels.sum(),
-                    MeanFillError(target, regions, visible_voxels).sum()});
+  const at::Tensor sums =
+      at::stack({samples, losses.sum(at::kDouble), masked_error.sum(), SumWhere(regions.visible, squared_error).sum(),
+                 masked_voxels.sum(), visible_voxels.sum(), fill_error.sum()});
+  if (group_count == 0) return sums;
+  const at::Tensor of_samples = at::stack({masked_error, masked_voxels, fill_error}, 1);  // [B, kGroupSums]
+  return at::cat({sums, GroupSums(of_samples, groups, group_count)});
 }
 
 std::vector<float> ToVector(const at::Tensor& tensor) {
@@ -63,7 +83,8 @@ std::vector<float> ToVector(const at::Tensor& tensor) {
 
 }  // namespace
 
-ObjectiveResult ReconstructionLoss(const at::Tensor& output, const MaskedBatch& batch, LossRegion region) {
+ObjectiveResult ReconstructionLoss(const at::Tensor& output, const MaskedBatch& batch, LossRegion region,
+                                   const at::Tensor& groups, std::int64_t group_count) {
   const at::Tensor wide = output.scalar_type() == at::kDouble ? output : output.to(at::kFloat);
   const at::Tensor squared_error = (wide - batch.target).square();  // [B, 1, D, H, W]
   const Regions regions = RegionsOf(batch);
@@ -78,7 +99,7 @@ ObjectiveResult ReconstructionLoss(const at::Tensor& output, const MaskedBatch& 
   ObjectiveResult result;
   result.loss = losses.sum();
   const c10::AutoGradMode no_gradients(false);
-  result.sums = Sums(squared_error.detach(), losses.detach(), batch.target, regions);
+  result.sums = Sums(squared_error.detach(), losses.detach(), batch.target, regions, groups, group_count);
   return result;
 }
 
@@ -92,17 +113,33 @@ ObjectiveResult MaskedObjective::Compute(const Network& network, absl::Span<cons
     const AutocastScope autocast(options_.device.type(), options_.bf16);
     output = network.Forward(batch.input);
   }
-  return ReconstructionLoss(output, batch, options_.region);
+  if (options_.groups.empty()) return ReconstructionLoss(output, batch, options_.region);
+  std::vector<std::int64_t> groups;
+  for (const Sample* sample : samples) groups.push_back(sample->group);
+  return ReconstructionLoss(output, batch, options_.region,
+                            at::tensor(c10::ArrayRef<std::int64_t>(groups), at::kLong).to(options_.device),
+                            static_cast<std::int64_t>(options_.groups.size()));
+}
+
+int MaskedObjective::sums() const {
+  return ReconstructionSums::kCount + kGroupSums * static_cast<int>(options_.groups.size());
 }
 
 MetricMap MaskedObjective::MetricsOf(absl::Span<const double> sums) const {
   ReconstructionSums all;
   std::copy_n(sums.begin(), ReconstructionSums::kCount, all.values.begin());
-  return {{"loss", all.MeanLoss()},
-          {"loss_masked", all.MaskedLoss()},
-          {"loss_visible", all.VisibleLoss()},
-          {"loss_visible_mean", all.MeanFillLoss()},
-          {"masked_r2", all.MaskedR2()}};
+  MetricMap metrics = {{"loss", all.MeanLoss()},
+                       {"loss_masked", all.MaskedLoss()},
+                       {"loss_visible", all.VisibleLoss()},
+                       {"loss_visible_mean", all.MeanFillLoss()},
+                       {"masked_r2", all.MaskedR2()}};
+  for (std::size_t i = 0; i < options_.groups.size(); ++i) {
+    const absl::Span<const double> group = sums.subspan(ReconstructionSums::kCount + kGroupSums * i, kGroupSums);
+    if (group[1] == 0) continue;  // no voxel
+    metrics["loss_masked/" + options_.groups[i]] = group[0] / group[1];
+    metrics["masked_r2/" + options_.groups[i]] = group[2] > 0 ? 1.0 - group[0] / group[2] : 0.0;
+  }
+  return metrics;
 }
 
 std::optional<CropPicture> MaskedObjective::Picture(const Network& network, const Sample& sample) const {

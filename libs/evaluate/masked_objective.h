@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "libs/augment/masking.h"
 #include "libs/evaluate/objective.h"
@@ -38,23 +40,27 @@ struct ReconstructionSums {
   static double Ratio(double sum, double count) { return count > 0 ? sum / count : 0.0; }
 };
 
-// `output` [B, 1, D, H, W], of any floating type; bfloat16 outputs are compared in float32. The sums are ReconstructionSums.
+// `output` [B, 1, D, H, W], of any floating type; bfloat16 outputs are compared in float32. The sums are ReconstructionSums, then
+// masked error, masked voxels and mean fill error of each of `group_count` groups; `groups` [B] int64 on the batch's device.
 // Throws c10::Error.
-ObjectiveResult ReconstructionLoss(const at::Tensor& output, const MaskedBatch& batch, LossRegion region);
+ObjectiveResult ReconstructionLoss(const at::Tensor& output, const MaskedBatch& batch, LossRegion region,
+                                   const at::Tensor& groups = {}, std::int64_t group_count = 0);
 
 struct MaskedObjectiveOptions {
   std::int64_t token = 4;
   LossRegion region = LossRegion::kWhole;
   bool bf16 = false;  // autocast
   c10::Device device = at::kCPU;
+  std::vector<std::string> groups{};  // of scans whose loss is told apart: what Sample::group counts
 };
 
-// Metrics: loss, loss_masked, loss_visible, loss_visible_mean (of the mean fill: the bar), masked_r2.
+// Metrics: loss, loss_masked, loss_visible, loss_visible_mean (of the mean fill: the bar), masked_r2; of every group that has a
+// sample loss_masked/GROUP and masked_r2/GROUP.
 class MaskedObjective final : public Objective {
  public:
   explicit MaskedObjective(const MaskedObjectiveOptions& options) : options_(options) {}
 
-  int sums() const override { return ReconstructionSums::kCount; }
+  int sums() const override;
   ObjectiveResult Compute(const Network& network, absl::Span<const Sample* const> samples) const override;
   MetricMap MetricsOf(absl::Span<const double> sums) const override;
   std::optional<CropPicture> Picture(const Network& network, const Sample& sample) const override;

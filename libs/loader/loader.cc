@@ -10,6 +10,7 @@
 #include "libs/base/log.h"
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
+#include "libs/dataset/modalities.h"
 #include "libs/loader/sample_reader.h"
 
 namespace amaes {
@@ -46,6 +47,7 @@ class PretrainSource final : public SampleSource {
     sample.position = step * options_.global_batch + lane;
     sample.volume = stream_.VolumeAt(sample.position);
     const CatalogueEntry& entry = *entries_[sample.volume];
+    sample.group = GroupOf(options_.groups, entry.modality);
     sample.shape = options_.patch;
     sample.crop = DrawCrop(stream_.draw_seed(), sample.position, entry.shape, options_.patch);
     sample.token_mask =
@@ -225,6 +227,7 @@ absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version
     sample.position = i;
     sample.volume = volumes[order.VolumeAt(i)];
     const CatalogueEntry& entry = *entries[sample.volume];
+    sample.group = GroupOf(options.groups, entry.modality);
     sample.shape = options.patch;
     sample.crop = DrawValidationCrop(seed, i, entry.shape, options.patch);
     sample.token_mask = DrawValidationMask(seed, i, options.patch, options.token, options.mask_ratio);

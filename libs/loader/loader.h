@@ -31,6 +31,7 @@ struct LoaderOptions {
   std::int64_t prefetch = 4;       // samples ready or in work ahead
   std::int64_t cache_bytes = 0;    // of compressed chunks kept in memory
   bool skip_damaged = false;
+  std::vector<std::string> groups{};  // of the version: ModalityGroups; empty: nothing is told apart
   // Positions that are skipped unread, ascending: an earlier attempt skipped them. Null: none.
   std::shared_ptr<const std::vector<std::int64_t>> skip_positions = nullptr;
 };

@@ -128,11 +128,16 @@ v1::SpecEstimate ToProto(const SpecEstimate& estimate) {
   out.set_memory_per_worker_bytes(estimate.memory_per_worker_bytes);
   out.set_checkpoint_bytes(estimate.checkpoint_bytes);
   out.set_disk_bytes(estimate.disk_bytes);
+  out.set_flops_per_sample(estimate.flops_per_sample);
+  out.set_seconds(estimate.seconds);
+  out.set_basis(estimate.basis);
   return out;
 }
 
 SpecEstimate ToSpecEstimate(const v1::SpecEstimate& proto) {
-  return {proto.parameters(), proto.memory_per_worker_bytes(), proto.checkpoint_bytes(), proto.disk_bytes()};
+  return {proto.parameters(), proto.memory_per_worker_bytes(), proto.checkpoint_bytes(),
+          proto.disk_bytes(), proto.flops_per_sample(),        proto.seconds(),
+          proto.basis()};
 }
 
 }  // namespace amaes

@@ -32,7 +32,15 @@ struct TrainingSpec {
     double learning_rate = 1e-4;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     double weight_decay = 0.01;  // decoupled, on all parameters
+    double clip_norm = 0;        // of the whole gradient; 0 = never clipped
   } optimizer;
+  struct Guard {
+    double spike_factor = 0;  // updates whose loss or gradient norm is above so many medians are left out; 0 = none
+    std::int64_t max_skipped = 10;  // left out in a row; one more fails the job
+  } guard;
+  struct Ema {
+    double decay = 0;  // of the moving average of the weights; 0 = none is kept
+  } ema;
   struct Schedule {
     std::int64_t steps = 0;             // optimiser updates; 0 = from passes
     double passes = 100;                // through the training volumes; used when steps = 0
@@ -40,7 +48,7 @@ struct TrainingSpec {
     double warmup_start_factor = 1e-3;  // of learning_rate, at step 0
   } schedule;
   std::int64_t global_batch = 16;  // samples per step (V); constant whatever the number of workers
-  std::int64_t micro_batch = 1;    // samples per forward pass
+  std::int64_t micro_batch = 1;    // samples per forward pass; 0 = chosen once by the memory there is
   std::int64_t workers = 1;        // world size (W)
   std::string device = "auto";     // auto | cpu | gpu
   std::string precision = "fp32";  // fp32 | bf16 (autocast)
@@ -50,6 +58,7 @@ struct TrainingSpec {
   struct Checkpoint {
     std::int64_t every_steps = 500;  // and always after the last step
     std::int64_t keep = 3;           // newest verified ones kept
+    std::string best_metric{};       // of the validation; the best by it is kept too; empty = none is watched
   } checkpoint;
   struct Validation {
     std::int64_t every_steps = 500;  // and always before the first and after the last step; 0 = never

@@ -14,9 +14,13 @@ class Tally {
   // A convolution with bias and `taps` weights per pair of channels, whose output lies `level` halvings below the patch.
   void Convolution(std::int64_t in, std::int64_t out, std::int64_t taps, int level) {
     size_.parameters += in * out * taps + out;
-    std::int64_t voxels = 1;
-    for (const std::int64_t side : patch_) voxels *= std::max<std::int64_t>(1, side >> level);
-    size_.activations += out * voxels;
+    size_.activations += out * Voxels(level);
+    size_.multiply_adds += in * out * taps * Voxels(level);
+  }
+  // 2³ transposed convolution of stride 2 with bias: every output voxel has one tap.
+  void Upsampling(std::int64_t in, std::int64_t out, int level) {
+    Convolution(in, out, 8, level);
+    size_.multiply_adds -= 7 * in * out * Voxels(level);
   }
   void Depthwise(std::int64_t channels, int level) { Convolution(1, channels, 27, level); }
   // 1³ convolution without bias and its norm.
@@ -35,6 +39,12 @@ class Tally {
   const NetworkSize& size() const { return size_; }
 
  private:
+  std::int64_t Voxels(int level) const {
+    std::int64_t voxels = 1;
+    for (const std::int64_t side : patch_) voxels *= std::max<std::int64_t>(1, side >> level);
+    return voxels;
+  }
+
   const Shape3 patch_;
   NetworkSize size_;
 };
@@ -45,7 +55,7 @@ void AddUNetDecoder(const NetworkOptions& options, Tally& tally) {
   const std::int64_t f = options.filters;
   for (int level = kDeepest - 1; level >= 0; --level) {
     const std::int64_t channels = f << level;
-    tally.Convolution(2 * channels, channels, 8, level);
+    tally.Upsampling(2 * channels, channels, level);
     tally.Unit(options.skips ? 2 * channels : channels, channels, level);
     if (options.decoder == Decoder::kStandard) tally.Unit(channels, channels, level);
   }
@@ -117,7 +127,7 @@ NetworkSize ResEncLSize(const NetworkOptions& options, const Shape3& patch) {
   }
   const bool all = options.deep_supervision || options.decoder == Decoder::kStandard;
   for (int level = kDeepest - 1; level >= 0; --level) {
-    tally.Convolution(width(level + 1), width(level), 8, level);
+    tally.Upsampling(width(level + 1), width(level), level);
     tally.Unit((options.skips ? 2 : 1) * width(level), width(level), level);
     if (all || level == 0) tally.Convolution(width(level), options.out_channels, 1, level);
   }

@@ -30,6 +30,7 @@ struct NetworkOptions {
 struct NetworkSize {
   std::int64_t parameters = 0;   // numbers that are trained
   std::int64_t activations = 0;  // elements of all convolutions' outputs, for one sample
+  std::int64_t multiply_adds = 0;  // of all convolutions, forward, for one sample
 };
 
 struct NetworkFacts {

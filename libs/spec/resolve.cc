@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "libs/spec/network_facts.h"
 #include "libs/spec/spec_io.h"
 
@@ -24,9 +25,10 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   job.network.filters = FiltersOf(NetworkOf(job));
   TrainingSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
-    const double steps =
-        std::floor(schedule.passes * static_cast<double>(dataset.pass_length) / static_cast<double>(job.global_batch));
-    schedule.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
+    // Whole steps per pass, as the reference counts. The stream goes on over the end of a pass, so that every volume comes.
+    double in_a_pass = static_cast<double>(dataset.pass_length) / static_cast<double>(job.global_batch);
+    if (in_a_pass >= 1) in_a_pass = std::floor(in_a_pass);
+    schedule.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(schedule.passes * in_a_pass)));
   }
   if (schedule.warmup_steps < 0) schedule.warmup_steps = schedule.steps / 20;
   schedule.warmup_steps = std::min(schedule.warmup_steps, schedule.steps);
@@ -46,19 +48,38 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   const NetworkSize size = SizeOfNetwork(NetworkOf(job), job.patch);
   out.parameters = size.parameters;
   // Weights, gradients and two moments, all fp32.
-  const std::int64_t state = 16 * out.parameters;
+  const bool averaged = job.ema.decay > 0;
+  const std::int64_t state = (averaged ? 20 : 16) * out.parameters;
+  const std::int64_t micro_batch = std::max<std::int64_t>(1, job.micro_batch);
   // Kept for the backward pass: each convolution's output and what its normalisation and activation make of it; a third
   // copy for gradients on their way.
   const std::int64_t element = job.precision == "bf16" ? 2 : 4;
-  const std::int64_t activations = 3 * element * job.micro_batch * size.activations;
+  const std::int64_t activations = 3 * element * micro_batch * size.activations;
   // Input, target and mask of each sample ready ahead.
-  const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + job.micro_batch);
+  const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
   const std::int64_t cache = job.loader.cache_mib * kMiB;
   out.memory_per_worker_bytes = state + activations + loader + cache + program;
-  out.checkpoint_bytes = 12 * out.parameters;                         // weights and two moments
-  out.disk_bytes = (job.checkpoint.keep + 1) * out.checkpoint_bytes;  // one more while the newest is written
+  out.flops_per_sample = 6 * size.multiply_adds;  // two per multiply-add; backward costs twice the forward pass
+  out.checkpoint_bytes = (averaged ? 16 : 12) * out.parameters;  // weights and two moments
+  // One more while the newest is written, and the best one.
+  const std::int64_t checkpoints = job.checkpoint.keep + (job.checkpoint.best_metric.empty() ? 1 : 2);
+  out.disk_bytes = checkpoints * out.checkpoint_bytes;
   return out;
+}
+
+double AssumedSamplesPerSecond(const JobSpec& spec, std::string& basis) {
+  if (!spec.trains()) return 0;
+  const TrainingSpec& job = spec.training();
+  const auto flops = static_cast<double>(EstimateSpec(spec).flops_per_sample);
+  if (flops == 0) return 0;
+  // Sustained, networks of this kind: docs/job-spec.md.
+  constexpr double kGpuBf16 = 100e12, kGpuFp32 = 30e12, kCpuThread = 40e9;
+  const bool gpu = job.device == "gpu";
+  const double threads = gpu ? 1 : static_cast<double>(job.threads_per_worker);
+  const double rate = threads * (!gpu ? kCpuThread : job.precision == "bf16" ? kGpuBf16 : kGpuFp32);
+  basis = absl::StrCat("an assumed ", rate / 1e9, " GFLOP/s per worker");
+  return static_cast<double>(job.workers) * rate / flops;
 }
 
 }  // namespace amaes

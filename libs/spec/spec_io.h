@@ -32,9 +32,8 @@ ParsedSpec ParseSpec(const std::string& text, const std::vector<std::string>& as
 // The same for several texts, e.g. a preset and a file: a field of a later text wins.
 ParsedSpec ParseSpecLayers(const std::vector<std::string>& texts, const std::vector<std::string>& assignments = {});
 
-// Starts from a preset: "pretrain" (the defaults), "reference-b", "reference-xl" (the published recipe), "demo" (the
-// CPU demo).
-//   - NotFound: lists the presets.
+// Of a preset: libs/spec/presets/NAME.yaml. "pretrain" is the defaults, "amaes-…" the published recipe, "demo" runs on two CPU
+// cores.   - NotFound: lists the presets.
 absl::StatusOr<std::string> PresetText(const std::string& name);
 std::vector<std::string> PresetNames();
 
@@ -58,8 +57,15 @@ struct SpecEstimate {
   std::int64_t memory_per_worker_bytes = 0;
   std::int64_t checkpoint_bytes = 0;
   std::int64_t disk_bytes = 0;
+  std::int64_t flops_per_sample = 0;  // of training: convolutions alone, forward and backward
+  double seconds = 0;                 // of all steps; 0 = not known
+  std::string basis{};                // what `seconds` was worked out from
 };
+// Without seconds.
 SpecEstimate EstimateSpec(const JobSpec& spec);
+// Samples per second of all workers, where nothing was measured: by what networks of this kind reach on a GPU or a CPU core.
+// 0 for a job that does not train. `basis` says the rate.
+double AssumedSamplesPerSecond(const JobSpec& spec, std::string& basis);
 
 // Canonical JSON (one line) of the fields of the spec's kind, complete, keys in the table's order. Digests are over
 // this text.
@@ -72,6 +78,8 @@ absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json);
 
 // One line per field for `amaes submit --help-spec` and the docs: path, kind, default, unit, what is allowed, meaning.
 std::string DescribeSpecFields();
+// The same as a table of Markdown, without spaces that only align: the middle of docs/job-spec.md.
+std::string SpecFieldsMarkdown();
 
 const char* JobKindName(JobKind kind);  // as in YAML: "pretrain", "finetune", "evaluate", "ingest"
 

@@ -120,6 +120,21 @@ void CheckTraining(const TrainingSpec& spec, Problems& out) {
   }
   CheckBatch(spec, out);
   CheckPrecision(spec, out);
+  if (!spec.checkpoint.best_metric.empty() && spec.validation.every_steps == 0) {
+    out.push_back({"checkpoint.best_metric", absl::StrCat(Quoted(spec.checkpoint.best_metric),
+                                                          " is never measured: validation.every_steps is 0")});
+  }
+}
+
+// What a validation of this kind of job does not have.
+void CheckBestMetric(const JobSpec& spec, Problems& out) {
+  const std::string& metric = spec.training().checkpoint.best_metric;
+  const bool of_masking = metric == "loss_masked" || metric == "masked_r2";
+  if (spec.kind == JobKind::kPretrain ? metric == "dice" : of_masking) {
+    out.push_back({"checkpoint.best_metric",
+                   absl::StrCat(Quoted(metric), " is no metric of a ", JobKindName(spec.kind), " job: ",
+                                spec.kind == JobKind::kPretrain ? "loss, loss_masked or masked_r2" : "loss or dice")});
+  }
 }
 
 void CheckIngest(const IngestSpec& spec, Problems& out) {
@@ -146,7 +161,10 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
     crossing.push_back(
         {"name", absl::StrCat(Quoted(spec.name), " is no job name: lower-case letters, digits and -, at most 63")});
   }
-  if (spec.trains()) CheckTraining(spec.training(), crossing);
+  if (spec.trains()) {
+    CheckTraining(spec.training(), crossing);
+    CheckBestMetric(spec, crossing);
+  }
   if (spec.kind == JobKind::kPretrain) CheckMask(spec.pretrain, crossing);
   if (spec.kind == JobKind::kIngest) CheckIngest(spec.ingest, crossing);
   Problems out;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/spec_io.h"
@@ -93,6 +94,20 @@ std::string DescribeSpecFields() {
     for (std::size_t i = 0; i + 1 < row.size(); ++i)
       absl::StrAppendFormat(&out, "%-*s  ", static_cast<int>(widths[i]), row[i]);
     absl::StrAppend(&out, row.back(), "\n");
+  }
+  return out;
+}
+
+std::string SpecFieldsMarkdown() {
+  std::string out = "| field | kinds | type | unit | default | allowed | meaning |\n|---|---|---|---|---|---|---|\n";
+  const auto cell = [](const std::string& text) { return absl::StrReplaceAll(text, {{"|", "\\|"}}); };
+  for (const Field& field : SpecFields()) {
+    const std::string value = Defaults(field);
+    const std::string kinds = KindsOf(field);
+    absl::StrAppend(&out, "| `", field.path, "` | ", kinds.empty() ? "all" : kinds, " | ", FieldTypeName(field), " | ",
+                    cell(field.unit), " | ",
+                    value.empty() || value == "\"\"" ? "" : absl::StrCat("`", cell(value), "`"), " | ",
+                    cell(FieldAllowed(field)), " | ", cell(field.doc), " |\n");
   }
   return out;
 }

@@ -29,6 +29,8 @@ class AdamW {
   void Step(const std::vector<at::Tensor>& gradients, double learning_rate, std::int64_t update,
             const at::Tensor& gradient_divisor, const at::Tensor& skip_if_one);
 
+  // One flat buffer per bucket, laid out by the plan.
+  const std::vector<at::Tensor>& parameters_flat() const { return parameters_flat_; }
   // Views into the flat buffers, in the network's order, named as the parameters.
   const std::vector<NamedTensor>& first_moments() const { return first_moments_; }
   const std::vector<NamedTensor>& second_moments() const { return second_moments_; }

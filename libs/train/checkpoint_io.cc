@@ -131,13 +131,18 @@ std::vector<int> OptimizerOwners(absl::Span<const std::int64_t> sizes, int world
   return owners;
 }
 
-absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& optimizer, int rank, int world_size) {
-  CheckpointShare share{.rank = rank, .world_size = world_size, .model = {}, .optimizer = {}};
+absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& optimizer, const WeightAverage* average,
+                                          int rank, int world_size) {
+  CheckpointShare share{.rank = rank, .world_size = world_size, .model = {}, .average = {}, .optimizer = {}};
   const std::vector<int> owners = OptimizerOwners(Sizes(optimizer.first_moments()), world_size);
   AMAES_RETURN_IF_ERROR(CatchTorch("copy for a checkpoint", [&] {
     for (const auto* tensors : {&network.parameters(), &network.buffers()}) {
       if (rank != 0) break;
       for (const auto& [name, tensor] : *tensors) share.model.push_back({name, HostCopy(tensor)});
+    }
+    if (rank == 0 && average != nullptr) {
+      for (const auto& [name, tensor] : average->weights()) share.average.push_back({name, HostCopy(tensor)});
+      for (const auto& [name, tensor] : network.buffers()) share.average.push_back({name, HostCopy(tensor)});
     }
     for (std::size_t i = 0; i < owners.size(); ++i) {
       if (owners[i] != rank) continue;
@@ -160,25 +165,36 @@ absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::pa
   };
   AMAES_RETURN_IF_ERROR(write(OptimizerFile(share.rank, share.world_size), share.optimizer));
   if (share.rank == 0) AMAES_RETURN_IF_ERROR(write(kModelFile, share.model));
+  if (!share.average.empty()) AMAES_RETURN_IF_ERROR(write(kAverageFile, share.average));
   return files;
 }
 
 absl::Status LoadState(const std::filesystem::path& folder, const CheckpointManifest& manifest, const Network& network,
-                       const AdamW& optimizer) {
-  std::vector<SafetensorsFile> model, moments;
+                       const AdamW& optimizer, const WeightAverage* average) {
+  std::vector<SafetensorsFile> model, averages, moments;
   for (const CheckpointFile& file : manifest.files) {
-    const bool is_model = file.name == kModelFile;
-    if (!is_model && !absl::StartsWith(file.name, "optimizer-")) continue;
+    std::vector<SafetensorsFile>* to = nullptr;
+    if (file.name == kModelFile) to = &model;
+    if (file.name == kAverageFile && average != nullptr) to = &averages;
+    if (absl::StartsWith(file.name, "optimizer-")) to = &moments;
+    if (to == nullptr) continue;
     AMAES_ASSIGN_OR_RETURN(SafetensorsFile content, ReadSafetensors(folder / file.name));
-    (is_model ? model : moments).push_back(std::move(content));
+    to->push_back(std::move(content));
   }
   std::map<std::string, at::Tensor> model_targets = ModelTargets(network);
   std::map<std::string, at::Tensor> moment_targets = OptimizerTargets(optimizer);
   AMAES_RETURN_IF_ERROR(CheckFits(model, model_targets));
   AMAES_RETURN_IF_ERROR(CheckFits(moments, moment_targets));
+  std::map<std::string, at::Tensor> average_targets;
+  if (average != nullptr) {
+    for (const auto& [name, tensor] : average->weights()) average_targets.emplace(name, tensor);
+    for (const auto& [name, tensor] : network.buffers()) average_targets.emplace(name, tensor);
+    AMAES_RETURN_IF_ERROR(Annotate(CheckFits(averages, average_targets), kAverageFile));
+  }
   return CatchTorch("load of a checkpoint", [&] {
     Copy(model, model_targets);
     Copy(moments, moment_targets);
+    Copy(averages, average_targets);
   });
 }
 

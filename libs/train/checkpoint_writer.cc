@@ -50,7 +50,9 @@ CheckpointFile TakeDigests(std::string name, std::int64_t size, const double* wo
   return file;
 }
 
-std::vector<std::string> DeleteOld(const std::filesystem::path& checkpoints, std::int64_t keep) {
+// Never the best one.
+std::vector<std::string> DeleteOld(const std::filesystem::path& checkpoints, std::int64_t keep,
+                                   std::int64_t best_step) {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(checkpoints, error)) {
@@ -58,7 +60,7 @@ std::vector<std::string> DeleteOld(const std::filesystem::path& checkpoints, std
     if (ParseCheckpointName(name).ok() && ReadManifest(entry.path()).ok()) names.push_back(name);
   }
   std::vector<std::string> deleted;
-  for (const std::string& name : CheckpointsToDelete(std::move(names), keep)) {
+  for (const std::string& name : CheckpointsToDelete(std::move(names), keep, best_step)) {
     if (RemoveCheckpoint(checkpoints / name).ok()) deleted.push_back(name);
   }
   return deleted;
@@ -72,12 +74,12 @@ CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options, Communicator
 
 CheckpointWriter::~CheckpointWriter() = default;  // futures of std::async wait
 
-absl::Status CheckpointWriter::Begin(const Network& network, const AdamW& optimizer, CheckpointManifest manifest,
-                                     std::int64_t ledger_length) {
+absl::Status CheckpointWriter::Begin(const Network& network, const AdamW& optimizer, const WeightAverage* average,
+                                     CheckpointManifest manifest, std::int64_t ledger_length) {
   const absl::Duration start = clock_.Monotonic();
   AMAES_RETURN_IF_ERROR(Finish());
   absl::StatusOr<CheckpointShare> share =
-      CopyShare(network, optimizer, communicator_.rank(), communicator_.world_size());
+      CopyShare(network, optimizer, average, communicator_.rank(), communicator_.world_size());
   AMAES_RETURN_IF_ERROR(TensorFailure(share.status()));
   manifest_ = std::move(manifest);
   ledger_length_ = ledger_length;
@@ -103,7 +105,7 @@ absl::Status CheckpointWriter::Complete() {
   AMAES_ASSIGN_OR_RETURN(const std::vector<double> first, ExchangeSizes(written));
   AMAES_ASSIGN_OR_RETURN(std::vector<CheckpointFile> files, ExchangeDigests(written->front(), first));
   if (communicator_.rank() != 0) return absl::OkStatus();
-  manifest_.files = {written->back()};  // the model
+  manifest_.files.assign(written->begin() + 1, written->end());  // the weights
   manifest_.files.insert(manifest_.files.end(), files.begin(), files.end());
   for (int rank = 0; rank < communicator_.world_size(); ++rank) {
     manifest_.ledger[LedgerName({manifest_.attempt, rank})] = static_cast<std::int64_t>(first[kFirstWords * rank + 2]);
@@ -166,6 +168,7 @@ CheckpointWriter::Committed CheckpointWriter::Commit(const CheckpointManifest& m
   result.report.name = CheckpointName(manifest.step, manifest.attempt);
   result.report.step = manifest.step;
   result.report.parent = manifest.parent;
+  result.report.best = manifest.best_step == manifest.step;
   result.report.metrics = manifest.metrics;
   for (const CheckpointFile& file : manifest.files) result.report.size_bytes += file.size;
   const std::filesystem::path folder = options_.checkpoints / result.report.name;
@@ -174,7 +177,7 @@ CheckpointWriter::Committed CheckpointWriter::Commit(const CheckpointManifest& m
   absl::StatusOr<std::string> sha256 = Sha256OfFile(folder / "manifest.json");
   result.status = sha256.status();
   if (sha256.ok()) result.report.manifest_sha256 = *std::move(sha256);
-  result.deleted = DeleteOld(options_.checkpoints, options_.keep);
+  result.deleted = DeleteOld(options_.checkpoints, options_.keep, manifest.best_step);
   return result;
 }
 

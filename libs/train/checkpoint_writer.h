@@ -39,8 +39,8 @@ class CheckpointWriter {
 
   // All ranks. Completes the checkpoint before, copies this rank's share, starts writing. `manifest` is rank 0's, without
   // files and without this attempt's ledgers; `ledger_length` is of this rank's ledger, flushed.
-  absl::Status Begin(const Network& network, const AdamW& optimizer, CheckpointManifest manifest,
-                     std::int64_t ledger_length);
+  absl::Status Begin(const Network& network, const AdamW& optimizer, const WeightAverage* average,
+                     CheckpointManifest manifest, std::int64_t ledger_length);
   // A checkpoint was begun and not completed: the same on all ranks.
   bool in_flight() const { return in_flight_; }
   // This rank is still writing its share. Never blocks.

@@ -1,17 +1,23 @@
 #include "libs/train/make_objective.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "libs/evaluate/masked_objective.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {
 
-absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c10::Device device) {
+absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c10::Device device,
+                                                         std::vector<std::string> groups) {
   if (spec.kind == JobKind::kPretrain) {
     const PretrainSpec& pretrain = spec.pretrain;
     const LossRegion region = pretrain.loss.region == "masked" ? LossRegion::kMasked : LossRegion::kWhole;
-    return std::make_unique<MaskedObjective>(MaskedObjectiveOptions{
-        .token = pretrain.mask.token, .region = region, .bf16 = pretrain.precision == "bf16", .device = device});
+    return std::make_unique<MaskedObjective>(MaskedObjectiveOptions{.token = pretrain.mask.token,
+                                                                    .region = region,
+                                                                    .bf16 = pretrain.precision == "bf16",
+                                                                    .device = device,
+                                                                    .groups = std::move(groups)});
   }
   return absl::InvalidArgumentError(absl::StrCat("a job of kind ", JobKindName(spec.kind), " has no objective to train for"));
 }

@@ -4,6 +4,8 @@
 #include <c10/core/Device.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "libs/evaluate/objective.h"
@@ -11,7 +13,8 @@
 
 namespace amaes {
 
-// `spec` is complete and valid.   - InvalidArgument: a kind of job that trains nothing.
-absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c10::Device device);
+// `spec` is complete and valid; `groups`: of scans whose loss is told apart.   - InvalidArgument: a kind of job that trains nothing.
+absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c10::Device device,
+                                                         std::vector<std::string> groups = {});
 
 }  // namespace amaes

@@ -58,6 +58,7 @@ absl::Status CheckResumable(const CheckpointManifest& manifest, const TrainingSp
     return Differs("dataset.selection", manifest.dataset_selection, spec.dataset.selection);
   }
   if (before.global_batch != spec.global_batch) return Differs("global_batch", before.global_batch, spec.global_batch);
+  if (before.ema.decay != spec.ema.decay) return Differs("ema.decay", before.ema.decay, spec.ema.decay);
   if (before.seed != spec.seed) return Differs("seed", before.seed, spec.seed);
   if (manifest.position != manifest.step * spec.global_batch) {
     return absl::FailedPreconditionError(absl::StrCat("cannot resume: the checkpoint's position ", manifest.position,

@@ -19,6 +19,7 @@
 #include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
 #include "libs/train/adamw.h"
+#include "libs/train/best_checkpoint.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/checkpoint_writer.h"
 #include "libs/train/failure.h"
@@ -26,14 +27,21 @@
 #include "libs/train/gradient_buckets.h"
 #include "libs/train/lr_schedule.h"
 #include "libs/train/metrics_log.h"
+#include "libs/train/micro_batch.h"
 #include "libs/train/progress_meter.h"
 #include "libs/train/resume.h"
 #include "libs/train/train_step.h"
+#include "libs/train/update_guard.h"
 #include "libs/train/validation.h"
+#include "libs/train/validation_pictures.h"
+#include "libs/train/weight_average.h"
 
 namespace amaes {
 namespace {
 
+// Of CheckpointManifest::state.
+constexpr char kGuard[] = "guard";
+constexpr char kBest[] = "best";
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
 constexpr char kCitation[] = "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
 
@@ -45,29 +53,38 @@ class TrainLoop {
         spec_(options.spec.training()),
         rank_(environment.communicator.rank()),
         world_size_(environment.communicator.world_size()),
-        schedule_{.learning_rate = spec_.optimizer.learning_rate, .steps = spec_.schedule.steps,
+        schedule_{.learning_rate = spec_.optimizer.learning_rate,
+                  .steps = spec_.schedule.steps,
                   .warmup_steps = spec_.schedule.warmup_steps,
                   .warmup_start_factor = spec_.schedule.warmup_start_factor},
-        writer_({.checkpoints = options.job_folder / "checkpoints", .keep = spec_.checkpoint.keep,
+        writer_({.checkpoints = options.job_folder / "checkpoints",
+                 .keep = spec_.checkpoint.keep,
                  .device = options.device},
                 environment.communicator, environment.clock, environment.report),
-        meter_(environment.clock, kProgressInterval) {}
+        meter_(environment.clock, kProgressInterval),
+        guard_({.spike_factor = spec_.guard.spike_factor, .max_skipped = spec_.guard.max_skipped}) {}
 
   absl::StatusOr<TrainResult> Run();
 
  private:
   absl::Status MakeState();
+  absl::StatusOr<std::unique_ptr<Network>> NewNetwork() const;
+  absl::StatusOr<std::int64_t> MicroBatch();
+  absl::StatusOr<std::int64_t> ChooseMicroBatch();
   absl::Status Restore();
   absl::Status OpenFiles(const CheckpointManifest* from);
   absl::StatusOr<SkipPositions> EarlierSkips(const std::filesystem::path& ledgers) const;
   absl::Status OneStep();
   absl::StatusOr<Sample> NextSample();
+  absl::Status Guard(std::int64_t update, const StepReport& report);
   absl::Status Record(const StepReport& report, double learning_rate);
   absl::Status Validate();
   absl::Status Checkpoint();
   absl::Status Finish();
   CheckpointManifest MakeManifest(std::int64_t metrics_length) const;
   void Phase(const char* phase) { environment_.report(WorkerPhase{phase, step_}); }
+  // What is validated and drawn.
+  const Network& shown() const { return averaged_ ? *averaged_ : *network_; }
   bool Due(std::int64_t every) const { return every > 0 && (step_ % every == 0 || step_ == spec_.schedule.steps); }
 
   const TrainOptions& options_;
@@ -75,9 +92,12 @@ class TrainLoop {
   const TrainingSpec& spec_;
   const int rank_, world_size_;
   const LrSchedule schedule_;
+  std::int64_t micro_batch_ = 1;
 
   std::unique_ptr<Network> network_;
   std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<WeightAverage> average_;  // null: none is kept
+  std::unique_ptr<Network> averaged_;       // shows it
   std::unique_ptr<GradientBuckets> buckets_;
   std::unique_ptr<TrainStep> train_step_;
   std::unique_ptr<Loader> loader_;
@@ -86,12 +106,15 @@ class TrainLoop {
   std::optional<MetricsLog> metrics_;  // rank 0
   CheckpointWriter writer_;
   ProgressMeter meter_;
+  UpdateGuard guard_;
+  BestSoFar best_;
 
   std::int64_t step_ = 0;           // updates done
   std::int64_t saved_step_ = 0;     // of the newest checkpoint begun or resumed from
   bool stop_ = false;               // all ranks agree
   std::string parent_;              // checkpoint resumed from
   std::map<std::string, std::int64_t> earlier_ledgers_;
+  std::vector<ValidationResult> validated_;  // the newest in this attempt
   TrainProgress progress_;          // of the last step
 };
 
@@ -99,7 +122,7 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
   Phase("restore");
   AMAES_RETURN_IF_ERROR(MakeState());
   AMAES_RETURN_IF_ERROR(Restore());
-  AMAES_ASSIGN_OR_RETURN(validation_, Validation::Create(options_, environment_));
+  AMAES_ASSIGN_OR_RETURN(validation_, Validation::Create(options_, environment_, micro_batch_));
   if (step_ == 0) AMAES_RETURN_IF_ERROR(Validate());
   Phase("train");
   meter_.Resume();
@@ -108,7 +131,7 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
     const bool validate = Due(spec_.validation.every_steps);
     const bool checkpoint = Due(spec_.checkpoint.every_steps) || step_ == spec_.schedule.steps || stop_;
     if (validate) AMAES_RETURN_IF_ERROR(Validate());
-    if (checkpoint) AMAES_RETURN_IF_ERROR(Checkpoint());
+    if (checkpoint || best_.step == step_) AMAES_RETURN_IF_ERROR(Checkpoint());
     if (validate || checkpoint) {
       Phase("train");
       meter_.Resume();
@@ -118,14 +141,21 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
   return TrainResult{.complete = step_ >= spec_.schedule.steps, .step = step_};
 }
 
-absl::Status TrainLoop::MakeState() {
+absl::StatusOr<std::unique_ptr<Network>> TrainLoop::NewNetwork() const {
   absl::StatusOr<std::unique_ptr<Network>> network =
       MakeNetwork({.name = spec_.network.name, .filters = spec_.network.filters, .seed = spec_.seed});
   if (absl::IsInvalidArgument(network.status())) return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
   AMAES_RETURN_IF_ERROR(TensorFailure(network.status()));
-  network_ = *std::move(network);
-  return TensorFailure(CatchTorch("network and optimiser", [&] {
-    network_->To(options_.device, at::kFloat);
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network", [&] { (*network)->To(options_.device, at::kFloat); })));
+  return network;
+}
+
+absl::Status TrainLoop::MakeState() {
+  AMAES_ASSIGN_OR_RETURN(network_, NewNetwork());
+  if (spec_.ema.decay > 0) {
+    AMAES_ASSIGN_OR_RETURN(averaged_, NewNetwork());
+  }
+  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network and optimiser", [&] {
     std::vector<std::int64_t> sizes;
     for (const NamedTensor& parameter : network_->parameters()) sizes.push_back(parameter.tensor.numel());
     const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
@@ -134,13 +164,49 @@ absl::Status TrainLoop::MakeState() {
         network_->parameters(), plan,
         AdamWOptions{.beta1 = optimizer.beta1, .beta2 = optimizer.beta2, .epsilon = optimizer.epsilon,
                      .weight_decay = optimizer.weight_decay});
+    if (averaged_) {
+      average_ = std::make_unique<WeightAverage>(network_->parameters(), plan, spec_.ema.decay);
+      average_->Show(*averaged_, *network_);
+    }
     buckets_ = std::make_unique<GradientBuckets>(network_->parameters(), plan, environment_.communicator,
                                                  FaultAddress{.step = -1, .rank = rank_, .attempt = options_.attempt});
-    train_step_ = std::make_unique<TrainStep>(
-        environment_.objective, *network_, *buckets_, *optimizer_, environment_.communicator,
-        TrainStepOptions{.global_batch = spec_.global_batch, .micro_batch = spec_.micro_batch,
-                         .lanes = options_.lanes.size(), .device = options_.device});
-  }));
+  })));
+  AMAES_ASSIGN_OR_RETURN(micro_batch_, MicroBatch());
+  train_step_ =
+      std::make_unique<TrainStep>(environment_.objective, *network_, *buckets_, *optimizer_, environment_.communicator,
+                                  TrainStepOptions{.global_batch = spec_.global_batch,
+                                                   .micro_batch = micro_batch_,
+                                                   .lanes = options_.lanes.size(),
+                                                   .clip_norm = spec_.optimizer.clip_norm,
+                                                   .device = options_.device},
+                                  average_.get());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> TrainLoop::MicroBatch() {
+  if (spec_.micro_batch > 0) return spec_.micro_batch;
+  absl::StatusOr<std::int64_t> agreed = AgreeOnMicroBatch(
+      options_.job_folder, rank_, environment_.store, options_.resume_timeout, [this] { return ChooseMicroBatch(); });
+  if (agreed.ok()) return agreed;
+  return rank_ == 0 ? StorageFailure(agreed.status()) : CollectiveFailure(agreed.status());
+}
+
+// On a GPU by trying: the same sample, as often as it fits. Nothing of it stays.
+absl::StatusOr<std::int64_t> TrainLoop::ChooseMicroBatch() {
+  const std::int64_t lanes = options_.lanes.size();
+  if (options_.device.is_cpu()) return MicroBatchOnCpu(options_.spec, lanes, MemoryForOneWorker(world_size_));
+  const absl::StatusOr<std::vector<Sample>> crops = environment_.data.FixedCrops(Split::kTrain, 1);
+  if (!crops.ok()) return DataFailure(crops.status());
+  if (crops->empty() || crops->front().skipped) return 1;
+  const absl::StatusOr<std::int64_t> largest = LargestThatFits(lanes, [&](std::int64_t size) {
+    return CatchTorch("probe of the memory", [&] {
+      buckets_->BeginStep(0);
+      const std::vector<const Sample*> samples(size, &crops->front());
+      environment_.objective.Compute(*network_, samples).loss.backward();
+    });
+  });
+  if (!largest.ok()) return TensorFailure(largest.status());
+  return largest;
 }
 
 absl::Status TrainLoop::Restore() {
@@ -153,13 +219,17 @@ absl::Status TrainLoop::Restore() {
   const auto& [folder, manifest] = **found;
   const std::string name = folder.filename().string();
   AMAES_RETURN_IF_ERROR(WithReason(CheckResumable(manifest, spec_, options_.dataset_digest), "RESUME_REFUSED", false));
-  const absl::Status loaded = Annotate(LoadState(folder, manifest, *network_, *optimizer_), name);
+  const absl::Status loaded = Annotate(LoadState(folder, manifest, *network_, *optimizer_, average_.get()), name);
   if (absl::IsFailedPrecondition(loaded)) return WithReason(loaded, "RESUME_REFUSED", /*retryable=*/false);
   AMAES_RETURN_IF_ERROR(StorageFailure(loaded));
   step_ = saved_step_ = manifest.step;
   parent_ = name;
   earlier_ledgers_ = manifest.ledger;
   progress_.metrics = manifest.metrics;
+  if (const auto guard = manifest.state.find(kGuard); guard != manifest.state.end()) guard_.Restore(guard->second);
+  if (const auto best = manifest.state.find(kBest); best != manifest.state.end() && best->second.size() == 1) {
+    best_ = {.step = manifest.best_step, .value = best->second[0]};
+  }
   LogInfo("train", "resumed", {{"checkpoint", name}, {"step", step_}});
   return OpenFiles(&manifest);
 }
@@ -211,7 +281,8 @@ absl::Status TrainLoop::OneStep() {
   const StepFlags flags{.stop = environment_.stop_requested(), .checkpoint_unfinished = writer_.unfinished()};
   AMAES_RETURN_IF_ERROR(train_step_->ComputeGradients(update, [this] { return NextSample(); }, flags));
   const double learning_rate = LearningRateAt(schedule_, step_);
-  AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step_->Update(update, learning_rate));
+  AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step_->Update(update, learning_rate, guard_.Limits()));
+  AMAES_RETURN_IF_ERROR(Guard(update, report));
   step_ = update;
   FaultPoint("step", {.step = step_, .rank = rank_, .attempt = options_.attempt});
   stop_ = report.stop_requests > 0;
@@ -221,9 +292,21 @@ absl::Status TrainLoop::OneStep() {
   return writer_.Poll();
 }
 
+absl::Status TrainLoop::Guard(std::int64_t update, const StepReport& report) {
+  const double samples = report.sums[Objective::kSamples];
+  if (samples == 0) return absl::OkStatus();
+  const double loss = report.sums[Objective::kLoss] / samples;
+  if (report.left_out && rank_ == 0) {
+    LogWarning("train", "update left out", {{"step", update}, {"loss", loss}, {"gradient_norm", report.gradient_norm}});
+  }
+  return guard_.Note(update, loss, report.gradient_norm, report.left_out);
+}
+
 absl::Status TrainLoop::Record(const StepReport& report, double learning_rate) {
   progress_.step = step_;
   if (report.sums[Objective::kSamples] > 0) progress_.metrics = environment_.objective.MetricsOf(report.sums);
+  progress_.metrics["gradient_norm"] = report.gradient_norm;
+  progress_.metrics["updates_left_out"] = static_cast<double>(guard_.left_out());
   progress_.learning_rate = learning_rate;
   if (report.skipped > 0) LogWarning("train", "samples skipped", {{"step", step_}, {"samples", report.skipped}});
   meter_.StepDone(spec_.global_batch, loader_->data_wait());
@@ -240,12 +323,21 @@ absl::Status TrainLoop::Record(const StepReport& report, double learning_rate) {
 absl::Status TrainLoop::Validate() {
   if (spec_.validation.every_steps == 0) return absl::OkStatus();
   Phase("validate");
-  AMAES_ASSIGN_OR_RETURN(const std::vector<ValidationResult> results, validation_->Run(*network_, step_));
+  AMAES_ASSIGN_OR_RETURN(const std::vector<ValidationResult> results, validation_->Run(shown(), step_));
+  const std::string& watched = spec_.checkpoint.best_metric;
+  // The first validation is of the initial weights.
+  if (!watched.empty() && step_ > 0) best_ = Better(best_, watched, step_, WatchedValue(results, watched));
+  validated_ = results;
   if (!metrics_) return absl::OkStatus();
   for (const ValidationResult& result : results) {
     metrics_->Append(result);
     environment_.report(result);
   }
+  // A picture that fails is no failure.
+  const absl::Status pictures =
+      WriteValidationPictures(options_, environment_, shown(), step_, validation_->FirstCrops(), results);
+  if (!pictures.ok())
+    LogWarning("train", "no pictures", {{"step", step_}, {"reason", absl::StatusCodeToString(pictures.code())}});
   return StorageFailure(metrics_->Flush(/*durable=*/false).status());
 }
 
@@ -261,7 +353,7 @@ absl::Status TrainLoop::Checkpoint() {
     metrics_length = *length;
   }
   saved_step_ = step_;
-  return writer_.Begin(*network_, *optimizer_, MakeManifest(metrics_length), *ledger_length);
+  return writer_.Begin(*network_, *optimizer_, average_.get(), MakeManifest(metrics_length), *ledger_length);
 }
 
 CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
@@ -281,6 +373,13 @@ CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
   manifest.parent = parent_;
   manifest.software = options_.software;
   manifest.metrics = progress_.metrics;
+  for (const ValidationResult& result : validated_) {
+    for (const auto& [name, value] : result.metrics) manifest.metrics[absl::StrCat(result.split, "/", name)] = value;
+  }
+  manifest.best_step = best_.step;
+  if (best_.step >= 0) manifest.state[kBest] = {best_.value};
+  manifest.state[kGuard] = guard_.State();
+  manifest.state["micro_batch"] = {static_cast<double>(micro_batch_)};
   manifest.ledger = earlier_ledgers_;
   manifest.metrics_length = metrics_length;
   manifest.citations = {kCitation};
@@ -291,7 +390,7 @@ absl::Status TrainLoop::Finish() {
   AMAES_RETURN_IF_ERROR(writer_.Finish());
   if (rank_ != 0 || step_ < spec_.schedule.steps) return absl::OkStatus();
   // The run is complete and safe by now: a picture that fails is no failure.
-  const absl::Status picture = WriteFinalPicture(options_, environment_, *network_);
+  const absl::Status picture = WriteFinalPicture(options_, environment_, shown());
   if (!picture.ok()) LogWarning("train", "no picture", {{"reason", picture.message()}});
   return absl::OkStatus();
 }

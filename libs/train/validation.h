@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,17 +16,23 @@ namespace amaes {
 class Validation {
  public:
   // Both must outlive the result. Loads this rank's crops: crop i belongs to rank i mod W. None when validation.every_steps is 0.
-  static absl::StatusOr<Validation> Create(const TrainOptions& options, const TrainEnvironment& environment);
+  // `batch`: crops per forward pass.
+  static absl::StatusOr<Validation> Create(const TrainOptions& options, const TrainEnvironment& environment,
+                                           std::int64_t batch);
 
   // All ranks. One result per split that has crops, "held_out" before "train"; the same on all ranks.
   absl::StatusOr<std::vector<ValidationResult>> Run(const Network& network, std::int64_t step);
 
+  // On rank 0 the first crop of each split, for pictures; null where there is none.
+  std::vector<std::pair<std::string, const Sample*>> FirstCrops() const;
+
  private:
-  Validation(const TrainOptions& options, const TrainEnvironment& environment)
-      : options_(&options), environment_(&environment) {}
+  Validation(const TrainOptions& options, const TrainEnvironment& environment, std::int64_t batch)
+      : options_(&options), environment_(&environment), batch_(batch) {}
 
   const TrainOptions* options_;
   const TrainEnvironment* environment_;
+  std::int64_t batch_;
   std::vector<Sample> held_out_, train_;
 };
 

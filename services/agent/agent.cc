@@ -16,6 +16,7 @@
 #include "libs/rpc/convert.h"
 #include "services/agent/coordinator_link.h"
 #include "services/agent/exit_cause.h"
+#include "services/agent/job_events.h"
 #include "services/agent/outbox.h"
 #include "services/agent/worker_process.h"
 
@@ -37,7 +38,7 @@ struct Held {
 // Everything below runs on the main thread, in the order in which other threads posted it.
 class Agent final : public WorkerObserver {
  public:
-  Agent(const AgentOptions& options, Clock& clock) : options_(options), clock_(clock) {}
+  Agent(const AgentOptions& options, Clock& clock) : options_(options), clock_(clock), events_(clock) {}
 
   absl::Status Run(const std::atomic<bool>& stop);
 
@@ -76,6 +77,7 @@ class Agent final : public WorkerObserver {
 
   const AgentOptions& options_;
   Clock& clock_;
+  JobEvents events_;
   std::unique_ptr<CoordinatorLink> link_;
   std::map<WorkerKey, Held> workers_;
   Outbox outbox_;
@@ -221,6 +223,7 @@ void Agent::StartWorker(const v1::StartWorker& start) {
       Held& held = workers_[key];
       held.process = *std::move(process);
       held.slot = start.slot();
+      if (key.rank == 0 && start.kind() != "ingest") events_.Begin(key, options.start.job_folder);
       return;
     }
   }
@@ -231,6 +234,8 @@ void Agent::HandleReport(const WorkerKey& key, const WorkerReport& report) {
   const auto worker = workers_.find(key);
   if (worker == workers_.end()) return;
   worker->second.last_words.Note(report);
+  events_.Note(key, report);
+  if (std::holds_alternative<PictureWritten>(report)) return;  // a matter of this node
   const auto* phase = std::get_if<WorkerPhase>(&report);
   if (phase != nullptr && TakesPart(phase->phase)) worker->second.started = true;
   v1::AgentMessage message;
@@ -257,6 +262,7 @@ void Agent::HandleEnd(const WorkerKey& key) {
   LogInfo("agent", "a worker ended",
           {{"job", key.job}, {"attempt", key.attempt}, {"rank", key.rank}, {"cause", cause.cause}, {"message", cause.message}});
   workers_.erase(worker);
+  events_.End(key);
   ReportExit(key, cause);
 }
 

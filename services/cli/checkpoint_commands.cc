@@ -23,11 +23,13 @@ std::string StateOf(const v1::Checkpoint& checkpoint) {
   return std::string(absl::StripPrefix(v1::CheckpointState_Name(checkpoint.state()), "CHECKPOINT_STATE_"));
 }
 
-absl::StatusOr<v1::Checkpoint> Get(Context& context, const std::string& job, const std::string& name) {
+absl::StatusOr<v1::Checkpoint> Get(Context& context, const std::string& job, const std::string& name,
+                                   bool best = false) {
   const auto stub = context.Stub<v1::CheckpointService>();
   v1::GetCheckpointRequest request;
   request.set_job(job);
   request.set_name(name);
+  request.set_best(best);
   return Call(*stub, &v1::CheckpointService::Stub::GetCheckpoint, request);
 }
 
@@ -46,12 +48,13 @@ absl::StatusOr<int> List(Context& context, const std::string& job, bool all, int
   }
   std::vector<std::vector<std::string>> rows;
   for (const v1::Checkpoint& c : response.checkpoints()) {
-    rows.push_back({c.job(), c.name(), FormatCount(c.step()), StateOf(c), FormatNumber(LossOf(MetricMap(c.metrics().begin(), c.metrics().end()))),
+    rows.push_back({c.job(), c.name(), c.best() ? "best" : "", FormatCount(c.step()), StateOf(c),
+                    FormatNumber(LossOf(MetricMap(c.metrics().begin(), c.metrics().end()))),
                     FormatBytes(c.size_bytes()), c.dataset_version(), c.parent().empty() ? "-" : c.parent(),
                     FormatTime(c.create_time())});
   }
-  std::cout << FormatTable(
-      {"JOB", "CHECKPOINT", "STEP", "STATE", "LOSS", "SIZE", "DATASET", "PARENT", "CREATED"}, rows);
+  std::cout << FormatTable({"JOB", "CHECKPOINT", "", "STEP", "STATE", "LOSS", "SIZE", "DATASET", "PARENT", "CREATED"},
+                           rows);
   return kExitOk;
 }
 
@@ -80,15 +83,17 @@ absl::StatusOr<int> Show(Context& context, const std::string& job, const std::st
 
 struct PullFlags {
   std::string job, name, to;
-  bool all = false, resume = false;
+  bool all = false, resume = false, best = false;
+  std::string weights = "model";
 };
 
 absl::StatusOr<int> Pull(Context& context, const PullFlags& flags) {
-  AMAES_ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint, Get(context, flags.job, flags.name));
+  AMAES_ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint, Get(context, flags.job, flags.name, flags.best));
   const bool show = !context.json() && isatty(STDERR_FILENO) == 1;
   PullOptions options;
   options.to = flags.to.empty() ? std::filesystem::path(checkpoint.name()) : std::filesystem::path(flags.to);
   options.all = flags.all;
+  options.weights = flags.weights;
   options.resume = flags.resume;
   options.on_progress = [&](std::int64_t done, std::int64_t total) {
     if (show) std::cerr << "\r" << FormatBytes(done) << " of " << FormatBytes(total) << "   " << std::flush;
@@ -102,7 +107,8 @@ absl::StatusOr<int> Pull(Context& context, const PullFlags& flags) {
     std::cout << ToJson(checkpoint);
     return kExitOk;
   }
-  for (const v1::CheckpointFile& file : FilesToPull(checkpoint, flags.all)) {
+  AMAES_ASSIGN_OR_RETURN(const std::vector<v1::CheckpointFile> pulled, FilesToPull(checkpoint, options));
+  for (const v1::CheckpointFile& file : pulled) {
     std::cout << (options.to / file.name()).string() << "  " << FormatBytes(file.size()) << "  sha256 " << file.sha256()
               << "\n";
   }
@@ -134,13 +140,18 @@ void AddCheckpointCommands(CLI::App& app, Context& context) {
     context.OnRun(command, [&context, job, name] { return Show(context, *job, *name); });
   }
   {
-    CLI::App* command = AddCommand(
-        *checkpoints, "pull", "Downloads a checkpoint; every block is verified",
-        "amaes ckpt pull my-first-run --to ./weights\n  amaes ckpt pull my-first-run 00000500-001 --all --resume");
+    CLI::App* command = AddCommand(*checkpoints, "pull", "Downloads a checkpoint; every block is verified",
+                                   "amaes ckpt pull my-first-run --to ./weights\n  amaes ckpt pull my-first-run --best "
+                                   "--weights ema\n  amaes ckpt pull my-first-run 00000500-001 --all --resume");
     auto flags = std::make_shared<PullFlags>();
     command->add_option("job", flags->job, "Id or name of the job")->required();
     command->add_option("checkpoint", flags->name, "STEP-ATTEMPT; default: the newest");
     command->add_option("--to", flags->to, "Folder; default: ./STEP-ATTEMPT");
+    command->add_flag("--best", flags->best, "The best one, by checkpoint.best_metric of the job")
+        ->excludes("checkpoint");
+    command->add_option("--weights", flags->weights, "model, ema (their moving average) or both")
+        ->check(CLI::IsMember({"model", "ema", "both"}))
+        ->capture_default_str();
     command->add_flag("--all", flags->all, "Also the optimiser's state, so that training can go on from it");
     command->add_flag("--resume", flags->resume, "Goes on with what an earlier try has left");
     context.OnRun(command, [&context, flags] { return Pull(context, *flags); });

@@ -1,9 +1,10 @@
-// job ls | show | watch | shards | audit | logs | events | cancel
+// job ls | show | watch | shards | audit | pictures | logs | events | cancel
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "libs/base/format.h"
+#include "libs/base/metric_map.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/convert.h"
 #include "libs/spec/spec_io.h"
@@ -12,6 +13,7 @@
 #include "services/cli/audit_view.h"
 #include "services/cli/context.h"
 #include "services/cli/exit_codes.h"
+#include "services/cli/job_pictures_command.h"
 #include "services/cli/output.h"
 #include "services/cli/progress_view.h"
 #include "services/cli/watch.h"
@@ -55,6 +57,21 @@ absl::StatusOr<int> List(Context& context, const std::string& filter, int limit)
   return kExitOk;
 }
 
+// Metrics of kinds of scans, of the newest held-out validation.
+std::vector<std::pair<std::string, std::string>> Groups(const v1::Job& job) {
+  std::vector<std::pair<std::string, std::string>> groups;
+  const auto& validations = job.training().validations();
+  for (auto v = validations.rbegin(); v != validations.rend(); ++v) {
+    if (v->split() != "held_out") continue;
+    const MetricMap metrics(v->metrics().begin(), v->metrics().end());
+    for (const auto& [name, value] : metrics) {
+      if (IsOfAGroup(name)) groups.emplace_back(name, FormatNumber(value));
+    }
+    break;
+  }
+  return groups;
+}
+
 absl::StatusOr<int> Show(Context& context, const std::string& id) {
   AMAES_ASSIGN_OR_RETURN(const v1::Job job, GetJob(context, id));
   if (context.json()) {
@@ -71,6 +88,7 @@ absl::StatusOr<int> Show(Context& context, const std::string& id) {
       {"dataset", job.dataset_version()},
       {"attempt", absl::StrCat(job.attempt(), " (", job.restarts(), " restarts after failures)")},
       {"folder", job.folder()}};
+  for (const auto& [name, value] : Groups(job)) pairs.emplace_back(name, value);
   if (job.estimate().parameters() > 0) {
     pairs.emplace_back("parameters", FormatCount(job.estimate().parameters()));
     pairs.emplace_back("memory",
@@ -227,6 +245,7 @@ void AddJobCommands(CLI::App& app, Context& context) {
   AddOnJob(*jobs, context, "shards", "Shows which rank takes which lanes and volumes", Shards);
   AddOnJob(*jobs, context, "audit",
            "Proves from the ledgers what a training job read; 0: proved, 7: something is wrong", Audit);
+  AddJobPicturesCommand(*jobs, context);
   AddOnJob(*jobs, context, "events", "Shows what happened to a job", Events);
   {
     CLI::App* command =

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/digest.h"
@@ -111,20 +113,28 @@ absl::Status PullFile(Transfer& transfer, const v1::CheckpointFile& file) {
 
 }  // namespace
 
-std::vector<v1::CheckpointFile> FilesToPull(const v1::Checkpoint& checkpoint, bool all) {
+absl::StatusOr<std::vector<v1::CheckpointFile>> FilesToPull(const v1::Checkpoint& checkpoint,
+                                                            const PullOptions& options) {
+  std::set<std::string> wanted = {"manifest.json"};
+  if (options.weights != "ema") wanted.insert("model.safetensors");
+  if (options.weights != "model") wanted.insert("ema.safetensors");
   std::vector<v1::CheckpointFile> chosen;
   for (const v1::CheckpointFile& file : checkpoint.files()) {
-    const bool for_use = file.name() == "model.safetensors" || file.name() == "manifest.json";
-    if (all || for_use) chosen.push_back(file);
+    if (wanted.erase(file.name()) > 0 || options.all) chosen.push_back(file);
+  }
+  if (!wanted.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("checkpoint ", checkpoint.name(), " has no ", *wanted.begin(),
+                     *wanted.begin() == "ema.safetensors" ? ": its job kept no average (ema.decay)" : ""));
   }
   return chosen;
 }
 
 absl::Status PullCheckpoint(v1::CheckpointService::StubInterface& stub, const v1::Checkpoint& checkpoint,
                             const PullOptions& options) {
+  AMAES_ASSIGN_OR_RETURN(const std::vector<v1::CheckpointFile> wanted, FilesToPull(checkpoint, options));
   AMAES_RETURN_IF_ERROR(files::MakeFolders(options.to));
   Transfer transfer{stub, checkpoint, options};
-  const std::vector<v1::CheckpointFile> wanted = FilesToPull(checkpoint, options.all);
   for (const v1::CheckpointFile& file : wanted) transfer.total += file.size();
   for (const v1::CheckpointFile& file : wanted) {
     if (file.name().empty() || absl::StrContains(file.name(), "/") || file.name()[0] == '.') {

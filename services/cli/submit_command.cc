@@ -2,6 +2,8 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "libs/base/files.h"
 #include "libs/base/format.h"
 #include "libs/base/status_macros.h"
@@ -23,14 +25,14 @@ struct SubmitFlags {
   std::string file, preset, dataset, name, request_id;
   std::vector<std::string> assignments;
   int workers = 0, priority = -1;
-  bool dry_run = false, wait = false, describe = false;
+  bool dry_run = false, wait = false, describe = false, markdown = false;
 };
 
 // File or preset, then the flags, then --set: later wins.
 absl::StatusOr<ParsedSpec> ReadSpec(const SubmitFlags& flags) {
   if (flags.file.empty() == flags.preset.empty()) {
     return absl::InvalidArgumentError(
-        "give either -f FILE or --preset NAME (presets: pretrain, reference-b, reference-xl, demo)");
+        absl::StrCat("give either -f FILE or --preset NAME (presets: ", absl::StrJoin(PresetNames(), ", "), ")"));
   }
   std::string text;
   if (!flags.file.empty()) {
@@ -52,8 +54,8 @@ absl::StatusOr<ParsedSpec> ReadSpec(const SubmitFlags& flags) {
 }
 
 absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
-  if (flags.describe) {
-    std::cout << DescribeSpecFields();
+  if (flags.describe || flags.markdown) {
+    std::cout << (flags.markdown ? SpecFieldsMarkdown() : DescribeSpecFields());
     return kExitOk;
   }
   AMAES_ASSIGN_OR_RETURN(const ParsedSpec parsed, ReadSpec(flags));
@@ -72,6 +74,10 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
               << FormatBytes(e.memory_per_worker_bytes()) << " of memory per worker, "
               << FormatBytes(e.checkpoint_bytes()) << " per checkpoint, " << FormatBytes(e.disk_bytes())
               << " on disk\n";
+    if (e.seconds() > 0) {
+      std::cout << "# roughly " << FormatDuration(e.seconds()) << " of training, by " << e.basis() << " ("
+                << absl::StrFormat("%.3g", static_cast<double>(e.flops_per_sample()) / 1e12) << " TFLOP per sample)\n";
+    }
     return kExitOk;
   }
   if (!flags.wait) {
@@ -119,7 +125,8 @@ void AddSubmitCommand(CLI::App& app, Context& context) {
                  "  amaes submit -f job.yaml --wait");
   auto flags = std::make_shared<SubmitFlags>();
   command->add_option("-f,--file", flags->file, "Spec as YAML or JSON")->check(CLI::ExistingFile);
-  command->add_option("--preset", flags->preset, "Start from a named spec: pretrain, reference-b, reference-xl, demo");
+  command->add_option("--preset", flags->preset,
+                      absl::StrCat("Start from a named spec: ", absl::StrJoin(PresetNames(), ", ")));
   command->add_option("--dataset", flags->dataset, "NAME or NAME@VERSION");
   command->add_option("--name", flags->name, "Name that people see");
   command->add_option("--workers", flags->workers, "World size")->check(CLI::PositiveNumber);
@@ -131,6 +138,7 @@ void AddSubmitCommand(CLI::App& app, Context& context) {
   command->add_flag("--dry-run", flags->dry_run, "Checks everything, prints the complete spec and an estimate");
   command->add_flag("--wait", flags->wait, "Follows the job to its end");
   command->add_flag("--help-spec", flags->describe, "Lists every field of the spec with unit and default");
+  command->add_flag("--help-spec-markdown", flags->markdown, "The same as a table for docs/job-spec.md")->group("");
   context.OnRun(command, [&context, flags] { return Submit(context, *flags); });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -90,14 +91,30 @@ absl::StatusOr<CheckpointRecord> CheckpointServiceImpl::Find(const std::string& 
                          {{"job", id.value}, {"checkpoint", name}});
 }
 
+absl::StatusOr<std::string> CheckpointServiceImpl::BestOf(const std::string& job) {
+  AMAES_ASSIGN_OR_RETURN(const JobView view, engine_.GetJob(job));
+  if (!view.progress.best_checkpoint.empty()) return view.progress.best_checkpoint;
+  const bool watches = view.spec.trains() && !view.spec.training().checkpoint.best_metric.empty();
+  return ErrorWithReason(
+      absl::StatusCode::kNotFound, "NO_BEST_CHECKPOINT",
+      absl::StrCat(view.record.id.value, watches ? " has no best checkpoint yet"
+                                                 : " watches no metric: set checkpoint.best_metric at submit"),
+      {{"job", view.record.id.value}});
+}
+
 grpc::Status CheckpointServiceImpl::GetCheckpoint(grpc::ServerContext*, const v1::GetCheckpointRequest* request,
                                                   v1::Checkpoint* out) {
   return ToGrpcStatus(Get(*request, out));
 }
 
 absl::Status CheckpointServiceImpl::Get(const v1::GetCheckpointRequest& request, v1::Checkpoint* out) {
-  AMAES_ASSIGN_OR_RETURN(const CheckpointRecord record, Find(request.job(), request.name()));
+  std::string name = request.name();
+  if (request.best()) {
+    AMAES_ASSIGN_OR_RETURN(name, BestOf(request.job()));
+  }
+  AMAES_ASSIGN_OR_RETURN(const CheckpointRecord record, Find(request.job(), name));
   *out = ToProto(record);
+  out->set_best(record.name == BestOf(request.job()).value_or(""));
   out->set_folder(Folder(record).string());
   if (record.state != CheckpointState::kCommitted) return absl::OkStatus();
   AMAES_ASSIGN_OR_RETURN(const std::vector<CheckpointFile> files, FilesOf(record, Folder(record)));
@@ -133,9 +150,13 @@ absl::Status CheckpointServiceImpl::List(const v1::ListCheckpointsRequest& reque
   AMAES_ASSIGN_OR_RETURN(const PageRequest page, ParsePage(request.page_size(), request.page_token(), scope));
   AMAES_ASSIGN_OR_RETURN(const Page<CheckpointRecord> found,
                          engine_.store().ListCheckpoints(wanted, page.page_size, page.cursor));
+  std::map<std::string, std::string> best;  // by job
   for (const CheckpointRecord& record : found.records) {
     v1::Checkpoint* added = out->add_checkpoints();
     *added = ToProto(record);
+    const auto [of_job, is_new] = best.try_emplace(record.job.value);
+    if (is_new) of_job->second = BestOf(record.job.value).value_or("");
+    added->set_best(record.name == of_job->second);
     added->set_folder(Folder(record).string());
   }
   out->set_next_page_token(MakePageToken(found.next_cursor, scope));

@@ -17,6 +17,7 @@
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
 #include "services/coordinator/request_id.h"
+#include "services/coordinator/time_estimate.h"
 
 namespace amaes {
 namespace {
@@ -196,6 +197,7 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
   const JobSpec& spec = resolved.spec;
   result.estimate = EstimateSpec(spec);
   if (request.validate_only) {
+    EstimateTime(store_, spec, result.estimate);
     result.job.spec = spec;
     result.job.record = record;
     result.job.record.message = resolved.notes;

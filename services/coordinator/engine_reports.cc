@@ -188,6 +188,7 @@ absl::Status Engine::NoteCheckpoint(LiveJob& job, const CheckpointCommitted& rep
   if (known.ok() && known->manifest_sha256 == report.manifest_sha256) return absl::OkStatus();  // said twice
   JobChange change = Change(job);
   change.progress.checkpoint_step = report.step;
+  if (report.best) change.progress.best_checkpoint = report.name;
   change.progress.checkpoint_time = record.created;
   change.progress.best = std::max(change.progress.best, report.step);
   change.events.emplace_back("CHECKPOINT_COMMITTED", absl::StrCat(report.name, ", ", report.size_bytes, " bytes"));

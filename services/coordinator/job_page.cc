@@ -1,5 +1,6 @@
 #include "services/coordinator/job_page.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -34,18 +35,21 @@ std::string TrainingFacts(const JobView& job) {
   const TrainProgress& p = job.progress.training;
   std::vector<std::pair<std::string, std::string>> facts = {
       {"step", absl::StrCat(p.step, " / ", job.spec.training().schedule.steps)}, {"left", html::Seconds(TrainingEta(job))}};
-  for (const auto& [name, value] : p.metrics) facts.emplace_back(MetricTitle(name), html::Number(value));
+  for (const auto& [name, value] : p.metrics) {
+    if (!IsOfAGroup(name)) facts.emplace_back(MetricTitle(name), html::Number(value));
+  }
   const std::vector<std::pair<std::string, std::string>> rest = {
-                {"learning rate", html::Number(p.learning_rate)},
-                {"samples per second", html::Number(p.samples_per_second)},
-                {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
-                {"read from disk", absl::StrCat(html::Bytes(static_cast<double>(p.disk_bytes)), ", ", p.cache_hits,
-                                                " chunks from memory")},
-                {"seconds per step", html::Number(p.step_seconds)},
-                {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
-                {"newest checkpoint",
-                 job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
-                {"dataset", job.record.dataset}};
+      {"learning rate", html::Number(p.learning_rate)},
+      {"samples per second", html::Number(p.samples_per_second)},
+      {"waiting for data", absl::StrCat(html::Number(p.data_wait_ratio * 100), " %")},
+      {"read from disk",
+       absl::StrCat(html::Bytes(static_cast<double>(p.disk_bytes)), ", ", p.cache_hits, " chunks from memory")},
+      {"seconds per step", html::Number(p.step_seconds)},
+      {"peak memory", p.peak_memory_bytes > 0 ? html::Bytes(static_cast<double>(p.peak_memory_bytes)) : "–"},
+      {"newest checkpoint",
+       job.progress.checkpoint_step < 0 ? "–" : absl::StrCat("step ", job.progress.checkpoint_step)},
+      {"best checkpoint", job.progress.best_checkpoint.empty() ? "–" : job.progress.best_checkpoint},
+      {"dataset", job.record.dataset}};
   facts.insert(facts.end(), rest.begin(), rest.end());
   return Facts(facts);
 }
@@ -67,7 +71,9 @@ std::string IngestFacts(const JobView& job) {
 std::string Validations(const JobView& job) {
   std::set<std::string> names;
   for (const ValidationResult& v : job.progress.validations) {
-    for (const auto& [name, value] : v.metrics) names.insert(name);
+    for (const auto& [name, value] : v.metrics) {
+      if (!IsOfAGroup(name)) names.insert(name);
+    }
   }
   std::vector<std::string> titles = {"step", "split"};
   for (const std::string& name : names) titles.push_back(MetricTitle(name));
@@ -77,6 +83,22 @@ std::string Validations(const JobView& job) {
     for (const std::string& name : names) rows.back().push_back(html::Number(MetricOf(v.metrics, name)));
   }
   return html::Table(titles, rows);
+}
+
+// Of the newest validation of each split: a row per kind of scan.
+std::string ByModality(const JobView& job) {
+  std::map<std::string, const ValidationResult*> newest;  // by split
+  for (const ValidationResult& v : job.progress.validations) newest[v.split] = &v;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [split, v] : newest) {
+    for (const auto& [name, value] : v->metrics) {
+      const std::size_t slash = name.find('/');
+      if (slash == std::string::npos) continue;
+      rows.push_back({absl::StrCat(v->step), html::Escape(split), html::Escape(name.substr(slash + 1)),
+                      MetricTitle(name.substr(0, slash)), html::Number(value)});
+    }
+  }
+  return rows.empty() ? "" : html::Table({"step", "split", "modality", "metric", ""}, rows);
 }
 
 std::string Attempts(const std::vector<AttemptRecord>& attempts) {
@@ -97,6 +119,36 @@ std::string Events(const std::vector<EventRecord>& events) {
     rows.push_back({html::Time(event->time), html::Escape(event->kind), html::Escape(event->message)});
   }
   return html::Table({"time (UTC)", "what", ""}, rows);
+}
+
+std::string PictureLink(const std::string& job, const std::string& picture, const std::string& content) {
+  return absl::StrCat("<a href=\"/jobs/", job, "/pictures/", html::Escape(picture), "\">", content, "</a>");
+}
+
+std::string PictureImage(const std::string& job, const std::string& picture) {
+  return PictureLink(job, picture,
+                     absl::StrCat("<img alt=\"reconstruction\" loading=\"lazy\" src=\"/jobs/", job, "/pictures/",
+                                  html::Escape(picture), "\">"));
+}
+
+// The picture of the run, else the newest of every split; and links to all. `job` is escaped.
+std::string Pictures(const std::string& job, const std::vector<JobPicture>& pictures) {
+  std::map<std::string, std::vector<const JobPicture*>> splits;
+  for (const JobPicture& picture : pictures) {
+    if (picture.step >= 0) splits[picture.split].push_back(&picture);
+  }
+  std::string out;
+  const bool whole = pictures.back().step < 0;
+  if (whole) out = PictureImage(job, pictures.back().name);
+  for (const auto& [split, of_split] : splits) {
+    if (!whole) absl::StrAppend(&out, PictureImage(job, of_split.back()->name));
+    absl::StrAppend(&out, "<p class=\"soft\">", html::Escape(split), ", step", of_split.size() > 1 ? "s" : "");
+    for (const JobPicture* picture : of_split) {
+      absl::StrAppend(&out, " ", PictureLink(job, picture->name, absl::StrCat(picture->step)));
+    }
+    absl::StrAppend(&out, "</p>");
+  }
+  return out;
 }
 
 void AddSection(std::string& body, absl::string_view title, bool shown, const std::string& content) {
@@ -148,10 +200,10 @@ std::string JobPageBody(const JobPageData& data) {
              absl::StrCat(why.empty() ? "" : absl::StrCat("<p>", html::Escape(why), "</p>"),
                           html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
                           trains ? TrainingFacts(job) : IngestFacts(job)));
-  AddSection(body, "Picture", data.has_picture,
-             absl::StrCat("<a href=\"/jobs/", id, "/picture\"><img alt=\"reconstruction\" src=\"/jobs/", id,
-                          "/picture\"></a>"));
+  AddSection(body, "Pictures", !data.pictures.empty(), Pictures(id, data.pictures));
   AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));
+  const std::string by_modality = ByModality(job);
+  AddSection(body, "By modality, newest validation", !by_modality.empty(), by_modality);
   AddSection(body, "Checkpoints", trains, CheckpointsTable(data.checkpoints));
   AddSection(body, "Attempts", !data.attempts.empty(), Attempts(data.attempts));
   AddSection(body, "Events", !data.events.empty(), Events(data.events));

@@ -6,6 +6,7 @@
 
 #include "libs/store/records.h"
 #include "services/coordinator/engine_types.h"
+#include "services/coordinator/job_pictures.h"
 
 namespace amaes {
 
@@ -14,7 +15,7 @@ struct JobPageData {
   std::vector<AttemptRecord> attempts;
   std::vector<CheckpointRecord> checkpoints;  // newest first
   std::vector<EventRecord> events;            // oldest first
-  bool has_picture = false;
+  std::vector<JobPicture> pictures;           // as ListPictures
 };
 
 std::string JobPageBody(const JobPageData& data);

@@ -4,12 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/digest.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/convert.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/paging.h"
 #include "libs/spec/fields.h"
 #include "services/coordinator/job_audit.h"
+#include "services/coordinator/job_pictures.h"
 #include "services/coordinator/job_view.h"
 #include "services/coordinator/shard_plan.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 // At most five times a second.
 constexpr absl::Duration kWatchPeriod = absl::Milliseconds(200);
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -145,6 +148,49 @@ absl::Status JobServiceImpl::ListEvents(const v1::ListJobEventsRequest& request,
   AMAES_ASSIGN_OR_RETURN(const Page<EventRecord> found, engine_.store().ListEvents(id, page.page_size, page.cursor));
   for (const EventRecord& record : found.records) *out->add_events() = ToProto(record);
   out->set_next_page_token(MakePageToken(found.next_cursor, scope));
+  return absl::OkStatus();
+}
+
+grpc::Status JobServiceImpl::ListJobPictures(grpc::ServerContext*, const v1::ListJobPicturesRequest* request,
+                                             v1::ListJobPicturesResponse* out) {
+  return ToGrpcStatus(Pictures(*request, out));
+}
+
+absl::Status JobServiceImpl::Pictures(const v1::ListJobPicturesRequest& request, v1::ListJobPicturesResponse* out) {
+  AMAES_ASSIGN_OR_RETURN(const JobView view, engine_.GetJob(request.id()));
+  const JobId& id = view.record.id;
+  const std::string scope = absl::StrCat("pictures ", id.value);
+  AMAES_ASSIGN_OR_RETURN(const PageRequest page, ParsePage(request.page_size(), request.page_token(), scope));
+  // After a picture, not a count: one that was thinned out meanwhile does not shift the pages.
+  for (const JobPicture& picture : ListPictures(engine_.JobFolder(id), page.cursor)) {
+    if (out->pictures_size() == page.page_size) {
+      out->set_next_page_token(MakePageToken(out->pictures().rbegin()->name(), scope));
+      break;
+    }
+    v1::JobPicture* added = out->add_pictures();
+    added->set_name(picture.name);
+    added->set_step(picture.step);
+    added->set_split(picture.split);
+    added->set_size(picture.size);
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status JobServiceImpl::ReadJobPicture(grpc::ServerContext*, const v1::ReadJobPictureRequest* request,
+                                            grpc::ServerWriter<v1::FileChunk>* writer) {
+  return ToGrpcStatus(Read(*request, writer));
+}
+
+absl::Status JobServiceImpl::Read(const v1::ReadJobPictureRequest& request, grpc::ServerWriter<v1::FileChunk>* writer) {
+  AMAES_ASSIGN_OR_RETURN(const JobView view, engine_.GetJob(request.id()));
+  AMAES_ASSIGN_OR_RETURN(const std::string png, ReadPicture(engine_.JobFolder(view.record.id), request.name()));
+  for (std::size_t offset = 0; offset < png.size(); offset += kChunkBytes) {
+    v1::FileChunk chunk;
+    chunk.set_data(png.substr(offset, kChunkBytes));
+    chunk.set_offset(static_cast<std::int64_t>(offset));
+    chunk.set_crc32c(Crc32c(chunk.data().data(), chunk.data().size()));
+    if (!writer->Write(chunk)) return absl::CancelledError("the client went away");
+  }
   return absl::OkStatus();
 }
 

@@ -21,12 +21,18 @@ class JobServiceImpl final : public v1::JobService::Service {
   grpc::Status AuditJob(grpc::ServerContext*, const v1::AuditJobRequest* request, v1::AuditReport* out) override;
   grpc::Status ListJobEvents(grpc::ServerContext*, const v1::ListJobEventsRequest* request,
                              v1::ListJobEventsResponse* out) override;
+  grpc::Status ListJobPictures(grpc::ServerContext*, const v1::ListJobPicturesRequest* request,
+                               v1::ListJobPicturesResponse* out) override;
+  grpc::Status ReadJobPicture(grpc::ServerContext*, const v1::ReadJobPictureRequest* request,
+                              grpc::ServerWriter<v1::FileChunk>* writer) override;
 
  private:
   v1::Job Show(const JobView& view);
   absl::Status List(const v1::ListJobsRequest& request, v1::ListJobsResponse* out);
   absl::Status Plan(const v1::GetShardPlanRequest& request, v1::ShardPlan* out);
   absl::Status ListEvents(const v1::ListJobEventsRequest& request, v1::ListJobEventsResponse* out);
+  absl::Status Pictures(const v1::ListJobPicturesRequest& request, v1::ListJobPicturesResponse* out);
+  absl::Status Read(const v1::ReadJobPictureRequest& request, grpc::ServerWriter<v1::FileChunk>* writer);
 
   Engine& engine_;
 };

@@ -1,14 +1,15 @@
 #include "services/coordinator/pages.h"
 
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "libs/base/files.h"
 #include "services/coordinator/dataset_pages.h"
 #include "services/coordinator/html.h"
 #include "services/coordinator/job_page.h"
+#include "services/coordinator/job_pictures.h"
 #include "services/coordinator/job_view.h"
 
 namespace amaes {
@@ -80,7 +81,10 @@ HttpReply Pages::Handle(const std::string& path) {
                                "makes the same page."))};
   }
   if (!absl::ConsumePrefix(&rest, "/jobs/")) return PageNotFound(absl::StrCat("There is no ", path, " here."));
-  if (absl::ConsumeSuffix(&rest, "/picture")) return Picture(std::string(rest));
+  if (absl::ConsumeSuffix(&rest, "/picture")) return Picture(std::string(rest), kRunPicture);
+  if (const std::size_t folder = rest.find("/pictures/"); folder != absl::string_view::npos) {
+    return Picture(std::string(rest.substr(0, folder)), std::string(rest.substr(folder + strlen("/pictures/"))));
+  }
   return Job(std::string(rest));
 }
 
@@ -108,7 +112,7 @@ HttpReply Pages::Job(const std::string& id) {
   if (!view.ok()) return PageNotFound(std::string(view.status().message()));
   JobPageData data;
   data.job = *view;
-  data.has_picture = std::filesystem::exists(engine_.JobFolder(view->record.id) / "pictures" / "run.png");
+  data.pictures = ListPictures(engine_.JobFolder(view->record.id));
   if (auto attempts = engine_.store().ListAttempts(view->record.id); attempts.ok())
     data.attempts = *std::move(attempts);
   if (auto found = engine_.store().ListCheckpoints({view->record.id.value, std::nullopt}, kRows, ""); found.ok()) {
@@ -128,12 +132,11 @@ HttpReply Pages::Job(const std::string& id) {
           html::Page(absl::StrCat("job ", view->record.name), refresh, JobPageBody(data))};
 }
 
-HttpReply Pages::Picture(const std::string& id) {
+HttpReply Pages::Picture(const std::string& id, const std::string& name) {
   const absl::StatusOr<JobView> view = engine_.GetJob(id);
   if (!view.ok()) return PageNotFound(std::string(view.status().message()));
-  absl::StatusOr<std::string> image =
-      files::Read(engine_.JobFolder(view->record.id) / "pictures" / "run.png", std::size_t{32} << 20);
-  if (!image.ok()) return PageNotFound("This job has no picture yet.");
+  absl::StatusOr<std::string> image = ReadPicture(engine_.JobFolder(view->record.id), name);
+  if (!image.ok()) return PageNotFound("This job has no such picture.");
   return {200, "image/png", *std::move(image)};
 }
 

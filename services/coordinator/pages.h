@@ -17,13 +17,13 @@ class Pages {
   Pages(Engine& engine, Gauges& gauges, Clock& clock, bool owner_only = true)
       : engine_(engine), gauges_(gauges), clock_(clock), owner_only_(owner_only), datasets_(engine) {}
 
-  // /, /jobs/ID, /jobs/ID/picture, /datasets, /datasets/NAME/VERSION, /metrics, /healthz.
+  // /, /jobs/ID, /jobs/ID/picture, /jobs/ID/pictures/NAME, /datasets, /datasets/NAME/VERSION, /metrics, /healthz.
   HttpReply Handle(const std::string& path);
 
  private:
   HttpReply Overview();
   HttpReply Job(const std::string& id);
-  HttpReply Picture(const std::string& id);
+  HttpReply Picture(const std::string& id, const std::string& name);
 
   Engine& engine_;
   Gauges& gauges_;

@@ -149,6 +149,7 @@ JobProgress FromObject(const json& j) {
   p.phase = j.at("phase");
   for (const json& v : j.at("validations")) p.validations.push_back(ValidationFromJson(v));
   p.checkpoint_step = j.at("checkpoint_step");
+  p.best_checkpoint = j.value("best_checkpoint", std::string());
   p.checkpoint_time = TimeFromJson(j.at("checkpoint_time"));
   p.ingest = IngestFromJson(j.at("ingest"));
   for (const json& r : j.at("ingest_ranks")) p.ingest_ranks.push_back(IngestFromJson(r));
@@ -201,6 +202,7 @@ std::string ProgressToJson(const JobProgress& p) {
                        {"phase", p.phase},
                        {"validations", validations},
                        {"checkpoint_step", p.checkpoint_step},
+                       {"best_checkpoint", p.best_checkpoint},
                        {"checkpoint_time", TimeToJson(p.checkpoint_time)},
                        {"ingest", IngestToJson(p.ingest)},
                        {"ingest_ranks", ingest_ranks},

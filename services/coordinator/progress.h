@@ -31,6 +31,7 @@ struct JobProgress {
   std::vector<ValidationResult> validations;  // oldest first; one per (step, split)
   std::int64_t checkpoint_step = -1;          // newest committed
   absl::Time checkpoint_time = absl::InfinitePast();
+  std::string best_checkpoint;            // name; empty: none is watched, or none yet
   IngestCount ingest;                     // the sum of what the ranks said
   std::vector<IngestCount> ingest_ranks;  // of the live attempt; by rank
   absl::Time ingest_started = absl::InfinitePast();

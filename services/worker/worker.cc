@@ -11,6 +11,7 @@
 #include "libs/base/version.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/dataset/catalogue.h"
+#include "libs/dataset/modalities.h"
 #include "libs/dataset/selection.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
@@ -86,7 +87,7 @@ absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVers
 }
 
 LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const PretrainSpec& spec,
-                                    std::shared_ptr<const Selection> selection) {
+                                    std::shared_ptr<const Selection> selection, std::vector<std::string> groups) {
   return {.volumes = start.volumes_folder,
           .seed = spec.seed,
           .patch = spec.patch,
@@ -98,7 +99,8 @@ LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const PretrainSpec
           .threads = static_cast<int>(spec.loader.threads),
           .prefetch = spec.loader.prefetch,
           .cache_bytes = spec.loader.cache_mib << 20,
-          .skip_damaged = spec.loader.on_damage == "skip"};
+          .skip_damaged = spec.loader.on_damage == "skip",
+          .groups = std::move(groups)};
 }
 
 absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
@@ -117,8 +119,9 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
   link.Report(WorkerPhase{"rendezvous", 0});
   absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, training, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
-  DatasetSource data(*version, PretrainLoaderOptions(start, spec.pretrain, std::move(selection)), clock);
-  absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(spec, *device);
+  const std::vector<std::string> groups = ModalityGroups(*version);
+  DatasetSource data(*version, PretrainLoaderOptions(start, spec.pretrain, std::move(selection), groups), clock);
+  absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(spec, *device, groups);
   if (!objective.ok()) return WithReason(objective.status(), "BAD_SPEC", /*retryable=*/false);
   const TrainOptions options{.spec = spec,
                              .spec_json = start.spec_json,

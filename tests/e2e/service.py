@@ -73,6 +73,23 @@ def wait_for_line(process, text):
     raise AssertionError(f"no line with '{text}' came:\n{''.join(seen)}")
 
 
+def wait_for_step(service, step, job="run"):
+    """Follows the job until rank 0 has reported `step`. A job that is silent for too long fails."""
+    watch = subprocess.Popen([AMAES, "--home", service.home, "job", "watch", job], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watchdog = threading.Timer(DEADLINE, watch.kill)
+    watchdog.start()
+    try:
+        for _ in watch.stdout:
+            if int(service.json("job", "show", job).get("training", {}).get("step", 0)) >= step:
+                return
+    finally:
+        watchdog.cancel()
+        watch.kill()
+        watch.wait()
+        watch.stdout.close()
+    raise AssertionError(f"step {step} was never reported\n{logs(service.home)}")
+
+
 def logs(home):
     text = []
     for log in [*pathlib.Path(home).glob("run/*.log"), *pathlib.Path(home).glob("jobs/*/logs/*.log")]:

@@ -55,7 +55,25 @@ TEST_F(PageTest, ThePictureOfAJob) {
   const HttpReply reply = Get("/jobs/job-1/picture");
   EXPECT_EQ(reply.content_type, "image/png");
   EXPECT_EQ(reply.body, "PNG");
-  EXPECT_THAT(Get("/jobs/job-1").body, HasSubstr("/jobs/job-1/picture"));
+  EXPECT_THAT(Get("/jobs/job-1").body, HasSubstr("src=\"/jobs/job-1/pictures/run.png\""));
+}
+
+TEST_F(PageTest, PicturesOfValidations) {
+  const JobId id = Submit(1);
+  const std::filesystem::path folder = home_.path() / "jobs" / id.value / "pictures";
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"00000000-held_out.png", "00000050-held_out.png", "00000050-train.png", "notes.txt"}) {
+    std::ofstream(folder / name) << name;
+  }
+  const std::string body = Get("/jobs/job-1").body;
+  EXPECT_THAT(body, AllOf(HasSubstr("src=\"/jobs/job-1/pictures/00000050-held_out.png\""),
+                          HasSubstr("src=\"/jobs/job-1/pictures/00000050-train.png\""),
+                          HasSubstr("href=\"/jobs/job-1/pictures/00000000-held_out.png\""),
+                          Not(HasSubstr("src=\"/jobs/job-1/pictures/00000000")), Not(HasSubstr("notes"))));
+  EXPECT_EQ(Get("/jobs/job-1/pictures/00000000-held_out.png").body, "00000000-held_out.png");
+  for (const char* other : {"notes.txt", "../spec.json", "00000001-train.png", ""}) {
+    EXPECT_EQ(Get(std::string("/jobs/job-1/pictures/") + other).status, 404) << other;
+  }
 }
 
 TEST_F(PageTest, MetricsOfALiveJobGoWithIt) {

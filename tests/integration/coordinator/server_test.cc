@@ -389,5 +389,53 @@ TEST(CoordinatorOptionsTest, AnAddressBeyondLoopbackNeedsInsecure) {
   EXPECT_EQ(ReasonOf(Coordinator::Start(options).status()), "INSECURE_ADDRESS");
 }
 
+TEST_F(ServerTest, PicturesAreListedInPagesAndStreamed) {
+  const std::string id = Submit();
+  const std::filesystem::path folder = home_.path() / "jobs" / id / "pictures";
+  std::filesystem::create_directories(folder);
+  const std::string png(std::size_t{5} << 19, 'p');  // more than two chunks
+  for (const char* name : {"00000000-held_out.png", "00000050-held_out.png", "00000050-train.png", "run.png"}) {
+    ASSERT_OK(files::WriteAtomic(folder / name, png));
+  }
+  v1::ListJobPicturesRequest request;
+  request.set_id(id);
+  request.set_page_size(3);
+  auto page = Call(*jobs_, &v1::JobService::Stub::ListJobPictures, request);
+  ASSERT_OK(page);
+  ASSERT_THAT(page->pictures(), SizeIs(3));
+  EXPECT_EQ(page->pictures(1).step(), 50);
+  EXPECT_EQ(page->pictures(1).split(), "held_out");
+  EXPECT_EQ(page->pictures(1).size(), static_cast<std::int64_t>(png.size()));
+  std::filesystem::remove(folder / "00000000-held_out.png");  // thinned out between two pages
+  request.set_page_token(page->next_page_token());
+  page = Call(*jobs_, &v1::JobService::Stub::ListJobPictures, request);
+  ASSERT_OK(page);
+  ASSERT_THAT(page->pictures(), SizeIs(1));
+  EXPECT_EQ(page->pictures(0).name(), "run.png");
+  EXPECT_EQ(page->pictures(0).step(), -1);
+  EXPECT_EQ(page->next_page_token(), "");
+
+  const auto read = [&](const std::string& name) -> absl::StatusOr<std::string> {
+    v1::ReadJobPictureRequest wanted;
+    wanted.set_id(id);
+    wanted.set_name(name);
+    grpc::ClientContext context;
+    const auto stream = jobs_->ReadJobPicture(&context, wanted);
+    std::string bytes;
+    v1::FileChunk chunk;
+    while (stream->Read(&chunk)) {
+      EXPECT_EQ(chunk.crc32c(), Crc32c(chunk.data().data(), chunk.data().size()));
+      EXPECT_EQ(chunk.offset(), static_cast<std::int64_t>(bytes.size()));
+      bytes += chunk.data();
+    }
+    const absl::Status end = FromGrpcStatus(stream->Finish());
+    if (!end.ok()) return end;
+    return bytes;
+  };
+  EXPECT_EQ(read("run.png").value_or(""), png);
+  EXPECT_EQ(ReasonOf(read("../spec.json").status()), "PICTURE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(read("00000000-held_out.png").status()), "PICTURE_NOT_FOUND");
+}
+
 }  // namespace
 }  // namespace amaes

@@ -86,6 +86,12 @@ TEST(CheckpointsToDelete, NeverTheNewestAndNothingElse) {
   EXPECT_THAT(CheckpointsToDelete({}, 1), IsEmpty());
 }
 
+TEST(CheckpointsToDelete, NeverTheBest) {
+  const std::vector<std::string> names = {"00000100-001", "00000200-001", "00000300-002", "00000400-002"};
+  EXPECT_THAT(CheckpointsToDelete(names, 1, 200), ElementsAre("00000300-002", "00000100-001"));
+  EXPECT_THAT(CheckpointsToDelete(names, 1, 400), ElementsAre("00000300-002", "00000200-001", "00000100-001"));
+}
+
 TEST(RemoveLeftovers, OnlyUncommittedFoldersOfOlderAttempts) {
   const TempDir dir;
   ASSERT_OK(MakeCheckpoint(dir.path(), 100, 1));

@@ -34,6 +34,8 @@ CheckpointManifest Full() {
   out.metrics = {{"loss_masked", 0.1}, {"loss_visible", 1.0 / 3}};
   out.ledger = {{"ledger-0-of-4", 1234567890123}};
   out.metrics_length = 77;
+  out.best_step = 1000;
+  out.state = {{"best", {0.1}}, {"guard", {0, 2, 1.0 / 3, std::numeric_limits<double>::infinity()}}, {"none", {}}};
   out.citations = {"arXiv:2408.00640"};
   out.files = {{"model.safetensors", kCheckpointBlockBytes + 1, std::string(64, 'a'), {"00000000", "ffffffff"}},
                {"empty", 0, std::string(64, 'e'), {}}};

@@ -75,6 +75,34 @@ TEST(ReconstructionLoss, RatiosAreTakenAfterSumming) {
   EXPECT_EQ(total.values, ToHost(ReconstructionLoss(HandMadeOutput(), batch, LossRegion::kWhole).sums).values);
 }
 
+TEST(ReconstructionLoss, GroupsAreToldApart) {
+  const at::Tensor groups = at::tensor({1, 0}, at::kLong);
+  const at::Tensor sums = ReconstructionLoss(HandMadeOutput(), HandMade(), LossRegion::kWhole, groups, 3).sums;
+  // Group 0 is sample 1, group 1 is sample 0, group 2 has none: masked error, masked voxels, filling.
+  const at::Tensor expected = at::tensor({9.0, 2.0, 8.0, 1.0, 2.0, 13.0, 0.0, 0.0, 0.0}, at::kDouble);
+  EXPECT_TRUE(sums.narrow(0, ReconstructionSums::kCount, 9).equal(expected)) << sums;
+  EXPECT_TRUE(sums.narrow(0, 0, ReconstructionSums::kCount)
+                  .equal(ReconstructionLoss(HandMadeOutput(), HandMade(), LossRegion::kWhole).sums));
+  const MaskedObjective objective({.groups = {"T1w", "T2w", "FLAIR"}});
+  ASSERT_EQ(objective.sums(), sums.numel());
+  const MetricMap metrics =
+      objective.MetricsOf({sums.const_data_ptr<double>(), static_cast<std::size_t>(sums.numel())});
+  EXPECT_DOUBLE_EQ(metrics.at("loss_masked/T1w"), 4.5);
+  EXPECT_DOUBLE_EQ(metrics.at("masked_r2/T1w"), 1 - 9.0 / 8);
+  EXPECT_DOUBLE_EQ(metrics.at("loss_masked/T2w"), 0.5);
+  EXPECT_FALSE(metrics.contains("loss_masked/FLAIR"));
+}
+
+// A sample that is not finite spoils its own group alone.
+TEST(ReconstructionLoss, AGroupThatIsNotFiniteDoesNotSpoilTheOthers) {
+  at::Tensor output = HandMadeOutput().detach().clone();
+  output[0].fill_(std::numeric_limits<double>::quiet_NaN());
+  const at::Tensor groups = at::tensor({1, 0}, at::kLong);
+  const at::Tensor sums = ReconstructionLoss(output, HandMade(), LossRegion::kWhole, groups, 2).sums;
+  EXPECT_EQ(sums[ReconstructionSums::kCount].item<double>(), 9.0);
+  EXPECT_TRUE(std::isnan(sums[ReconstructionSums::kCount + 3].item<double>()));
+}
+
 TEST(ReconstructionLoss, MeanIsZeroAndPerfectIsOne) {
   const MaskedBatch batch = HandMade();
   EXPECT_DOUBLE_EQ(ToHost(ReconstructionLoss(batch.target, batch, LossRegion::kWhole).sums).MaskedR2(), 1.0);

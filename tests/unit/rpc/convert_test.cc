@@ -2,7 +2,9 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include "absl/strings/str_cat.h"
 #include "libs/base/testing/status_matchers.h"
+#include "libs/spec/fields.h"
 
 namespace amaes {
 namespace {
@@ -20,7 +22,9 @@ JobSpec OddPretrain() {
   p.patch = Cube(96);
   p.mask = {0.75, 8};
   p.loss.region = "masked";
-  p.optimizer = {3e-4, 0.5, 0.6, 1e-6, 0};
+  p.optimizer = {3e-4, 0.5, 0.6, 1e-6, 0, 0.25};
+  p.guard = {3.5, 0};
+  p.ema.decay = 0.75;
   p.schedule = {1234, 5, 0, 0.5};
   p.global_batch = 7;
   p.micro_batch = 2;
@@ -30,7 +34,7 @@ JobSpec OddPretrain() {
   p.deterministic = true;
   p.threads_per_worker = 9;
   p.seed = 18446744073709551615u;
-  p.checkpoint = {11, 0};
+  p.checkpoint = {11, 0, "loss"};
   p.validation = {0, 1};
   p.loader = {5, 6, 99, "skip"};
   p.restart = {0, 1};
@@ -52,6 +56,39 @@ TEST(ConvertSpec, EveryFieldSurvives) {
     const ParsedSpec back = ToJobSpec(ToProto(spec));
     EXPECT_THAT(back.problems, IsEmpty());
     EXPECT_EQ(SpecToJson(back.spec), SpecToJson(spec));
+  }
+}
+
+// Dotted paths of all ends of a message.
+void Paths(const google::protobuf::Descriptor& message, const std::string& prefix, std::vector<std::string>& out) {
+  for (int i = 0; i < message.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *message.field(i);
+    const std::string path = absl::StrCat(prefix, prefix.empty() ? "" : ".", field.name());
+    if (field.message_type() == nullptr) {
+      out.push_back(path);
+    } else {
+      Paths(*field.message_type(), path, out);
+    }
+  }
+}
+
+TEST(ConvertSpec, EveryFieldOfTheProtobufHasARowInTheTableAndEveryRowAField) {
+  for (const auto& [kind, message] :
+       {std::pair<JobKind, const google::protobuf::Descriptor*>{JobKind::kPretrain, v1::PretrainSpec::descriptor()},
+        {JobKind::kFinetune, v1::FinetuneSpec::descriptor()},
+        {JobKind::kEvaluate, v1::EvaluateSpec::descriptor()},
+        {JobKind::kIngest, v1::IngestSpec::descriptor()}}) {
+    std::vector<std::string> paths;
+    const google::protobuf::Descriptor& job = *v1::JobSpec::descriptor();
+    for (int i = 0; i < job.field_count(); ++i) {
+      if (job.field(i)->message_type() == nullptr) paths.push_back(job.field(i)->name());
+    }
+    Paths(*message, "", paths);
+    std::vector<std::string> rows;
+    for (const Field& field : SpecFields()) {
+      if (field.kinds.contains(kind)) rows.push_back(field.path);
+    }
+    EXPECT_THAT(paths, ::testing::UnorderedElementsAreArray(rows)) << JobKindName(kind);
   }
 }
 

@@ -19,12 +19,18 @@ TEST(ResolveSpec, StepsComeFromPasses) {
   spec.pretrain.schedule.passes = 2.5;
   spec.pretrain.global_batch = 8;
   const JobSpec resolved = ResolveSpec(spec, {7, digest, 101});
-  EXPECT_EQ(resolved.pretrain.schedule.steps, 31);  // 252.5 samples, 8 a step
+  EXPECT_EQ(resolved.pretrain.schedule.steps, 30);  // 12 whole steps in a pass
   EXPECT_EQ(resolved.pretrain.schedule.warmup_steps, 1);
   EXPECT_EQ(resolved.pretrain.dataset.version, 7);
   EXPECT_EQ(resolved.pretrain.dataset.digest, digest);
   EXPECT_EQ(resolved.pretrain.network.filters, 64);
   EXPECT_TRUE(ValidateSpec(resolved).empty());
+}
+
+TEST(ResolveSpec, APassShorterThanABatchCountsAsItsShare) {
+  JobSpec spec = Named("unet_b");
+  spec.pretrain.schedule.passes = 10;
+  EXPECT_EQ(ResolveSpec(spec, {1, "", 12}).pretrain.schedule.steps, 7);  // 120 samples, 16 a step
 }
 
 TEST(ResolveSpec, AtLeastOneStep) {
@@ -71,6 +77,35 @@ TEST(EstimateSpec, GrowsWithTheRightThings) {
   JobSpec wide = b;
   wide.pretrain.micro_batch = 2;
   EXPECT_GT(EstimateSpec(wide).memory_per_worker_bytes, estimate.memory_per_worker_bytes);
+}
+
+// Forward multiply-adds of the published networks, as counted layer by layer elsewhere (billions): light decoder, no skips.
+TEST(EstimateSpec, CountsTheArithmetic) {
+  for (const auto& [network, side, billions] :
+       {std::tuple{"unet_b", 128, 258.2}, {"unet_b", 96, 108.9}, {"unet_xl", 128, 1028.9}, {"unet_xl", 96, 434.1}}) {
+    JobSpec spec = Named(network);
+    spec.pretrain.patch = Cube(side);
+    EXPECT_NEAR(static_cast<double>(EstimateSpec(spec).flops_per_sample) / 6e9, billions, 0.06)
+        << network << " " << side;
+  }
+  std::string basis;
+  JobSpec spec = Named("unet_b");
+  spec.pretrain.device = "cpu";
+  const double one = AssumedSamplesPerSecond(spec, basis);
+  EXPECT_NEAR(one, 40e9 / 1.549e12, 1e-3);
+  spec.pretrain.workers = 4;
+  EXPECT_DOUBLE_EQ(AssumedSamplesPerSecond(spec, basis), 4 * one);
+  EXPECT_EQ(basis, "an assumed 40 GFLOP/s per worker");
+}
+
+TEST(EstimateSpec, AnAverageTakesItsPlace) {
+  JobSpec spec = Named("unet_b");
+  const SpecEstimate without = EstimateSpec(spec);
+  spec.pretrain.ema.decay = 0.999;
+  spec.pretrain.checkpoint.best_metric = "masked_r2";
+  EXPECT_EQ(EstimateSpec(spec).checkpoint_bytes, 16 * without.parameters);
+  EXPECT_EQ(EstimateSpec(spec).disk_bytes, 5 * 16 * without.parameters);
+  EXPECT_EQ(EstimateSpec(spec).memory_per_worker_bytes, without.memory_per_worker_bytes + 4 * without.parameters);
 }
 
 TEST(EstimateSpec, IngestTakesItsLimitPerProcess) {

@@ -3,8 +3,9 @@
 
 #include <set>
 
-#include "absl/strings/str_split.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "libs/base/files.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/spec_io.h"
 
@@ -24,10 +25,11 @@ TEST(SpecToJson, IsCanonical) {
       SpecToJson(spec),
       R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
       R"("network":{"name":"unet_b","filters":0},"patch":128,"mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
-      R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01},)"
+      R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01,"clip_norm":0.0},)"
+      R"("guard":{"spike_factor":0.0,"max_skipped":10},"ema":{"decay":0.0},)"
       R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
       R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
-      R"("seed":1,"checkpoint":{"every_steps":500,"keep":3},"validation":{"every_steps":500,"crops":8},)"
+      R"("seed":1,"checkpoint":{"every_steps":500,"keep":3,"best_metric":""},"validation":{"every_steps":500,"crops":8},)"
       R"("loader":{"threads":1,"prefetch":4,"cache_mib":256,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
   JobSpec ingest;
   ingest.kind = JobKind::kIngest;
@@ -95,6 +97,16 @@ TEST(DescribeSpecFields, OneLinePerField) {
   EXPECT_EQ(lines.size(), SpecFields().size() + 1);
   EXPECT_THAT(text, AllOf(HasSubstr("optimizer.learning_rate"), HasSubstr("0.0001"),
                           HasSubstr("a number above 0, at most 10")));
+}
+
+TEST(SpecFieldsMarkdown, IsWhatDocsJobSpecHolds) {
+  const std::string page = files::Read(std::string(AMAES_SOURCE_DIR) + "/docs/job-spec.md").value();
+  const std::string begin = "<!-- amaes submit --help-spec-markdown -->\n", end = "<!-- end -->";
+  const std::size_t first = page.find(begin), last = page.find(end);
+  ASSERT_NE(first, std::string::npos);
+  ASSERT_LT(first, last);
+  EXPECT_EQ(page.substr(first + begin.size(), last - first - begin.size()), SpecFieldsMarkdown())
+      << "put what `amaes submit --help-spec-markdown` prints between the marks of docs/job-spec.md";
 }
 
 }  // namespace

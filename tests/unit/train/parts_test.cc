@@ -46,6 +46,37 @@ TEST(LrSchedule, GoldenTable) {
     EXPECT_NEAR(LearningRateAt(schedule, step), rate, 1e-10 * rate + 1e-19) << step;
 }
 
+// What torch.optim.lr_scheduler gives: LinearLR(1e-3, 1, T_w), then CosineAnnealingLR(T − T_w), in one SequentialLR.
+TEST(LrSchedule, EqualsTorchsSchedulers) {
+  const LrSchedule short_run{.learning_rate = 1e-4, .steps = 100, .warmup_steps = 5, .warmup_start_factor = 1e-3};
+  const LrSchedule demo{.learning_rate = 2e-3, .steps = 350, .warmup_steps = 10, .warmup_start_factor = 1e-3};
+  const std::tuple<LrSchedule, std::int64_t, double> table[] = {
+      {short_run, 0, 1.0000000000000001e-07},
+      {short_run, 1, 2.0080000000000001e-05},
+      {short_run, 2, 4.0059999999999999e-05},
+      {short_run, 4, 8.0019999999999996e-05},
+      {short_run, 5, 0.0001},
+      {short_run, 6, 9.9972662867046312e-05},
+      {short_run, 28, 8.6221260239554461e-05},
+      {short_run, 52, 5.0826697238317928e-05},
+      {short_run, 76, 1.493816078637557e-05},
+      {short_run, 99, 2.7337132953697551e-08},
+      {short_run, 100, 0},
+      {demo, 0, 1.9999999999999999e-06},
+      {demo, 5, 0.0010010000000000002},
+      {demo, 9, 0.0018002000000000003},
+      {demo, 10, 0.002},
+      {demo, 11, 0.0019999573117033677},
+      {demo, 95, 0.0017071067811865483},
+      {demo, 180, 0.0010000000000000005},
+      {demo, 265, 0.00029289321881345262},
+      {demo, 349, 4.2688296632120717e-08},
+  };
+  for (const auto& [schedule, step, rate] : table) {
+    EXPECT_NEAR(LearningRateAt(schedule, step), rate, 1e-10 * rate + 1e-19) << schedule.steps << " " << step;
+  }
+}
+
 TEST(LrSchedule, WithoutWarmUpAndBeyondTheEnd) {
   const LrSchedule schedule{.learning_rate = 2.0, .steps = 4, .warmup_steps = 0, .warmup_start_factor = 0.5};
   EXPECT_DOUBLE_EQ(LearningRateAt(schedule, 0), 2.0);
@@ -206,7 +237,7 @@ TEST(CheckpointIo, BuffersAreSavedLoadedAndMoved) {
   const BucketOptions one{.first_bytes = 1 << 20, .bytes = 1 << 20, .bytes_per_element = 4};
   Buffered saved(7), loaded(3);
   AdamW optimizer(saved.parameters(), PlanBuckets({3}, one), {}), other(loaded.parameters(), PlanBuckets({3}, one), {});
-  ASSERT_OK_AND_ASSIGN(const CheckpointShare share, CopyShare(saved, optimizer, 0, 1));
+  ASSERT_OK_AND_ASSIGN(const CheckpointShare share, CopyShare(saved, optimizer, nullptr, 0, 1));
   CheckpointManifest manifest;
   ASSERT_OK_AND_ASSIGN(manifest.files, WriteShare(dir.path(), share));
   ASSERT_OK(LoadState(dir.path(), manifest, loaded, other));

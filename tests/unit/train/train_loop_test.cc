@@ -12,10 +12,12 @@
 #include "libs/checkpoint/safetensors.h"
 #include "libs/collective/testing/faulty_communicator.h"
 #include "libs/dataset/ledger_reader.h"
+#include "libs/train/best_checkpoint.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/metrics_log.h"
 #include "libs/train/resume.h"
+#include "libs/train/update_guard.h"
 #include "tests/unit/train/run_ranks.h"
 
 namespace amaes {
@@ -48,7 +50,8 @@ std::map<std::string, std::string> Tensors(const std::filesystem::path& job, con
   for (const CheckpointFile& file : manifest->files) {
     const absl::StatusOr<SafetensorsFile> content = ReadSafetensors(folder / file.name);
     EXPECT_OK(content);
-    for (const TensorView& view : content->tensors) tensors.emplace(view.name, std::string(view.bytes));
+    const std::string prefix = file.name == kAverageFile ? "ema/" : "";
+    for (const TensorView& view : content->tensors) tensors.emplace(prefix + view.name, std::string(view.bytes));
   }
   return tensors;
 }
@@ -91,6 +94,105 @@ TEST(Train, ResumedRunHasTheSameBits) {
     EXPECT_EQ(once, twice);
     EXPECT_EQ(once.size(), 20u);
   }
+}
+
+// Clipping, guard, average and best checkpoint all have a state, or decide by one.
+JobSpec EverythingOn(std::int64_t steps) {
+  JobSpec job = SmallSpec(steps, 2);
+  job.pretrain.optimizer.clip_norm = 0.05;
+  job.pretrain.guard.spike_factor = 1.5;
+  job.pretrain.ema.decay = 0.9;
+  job.pretrain.checkpoint.best_metric = "masked_r2";
+  job.pretrain.validation = {.every_steps = 4, .crops = 2};
+  return job;
+}
+
+TEST(Train, ResumedRunHasTheSameBitsWithEverythingOn) {
+  for (const int world_size : {1, 2}) {
+    TempDir straight, resumed;
+    const JobSpec job = EverythingOn(24);  // beyond UpdateGuard::kFirst
+    const CheckpointManifest a = RunLegs(straight.path(), job, {{-1, world_size}});
+    const CheckpointManifest b = RunLegs(resumed.path(), job, {{20, world_size}, {-1, world_size}});
+    const auto expected = Tensors(straight.path(), "00000024-001");
+    EXPECT_EQ(expected.size(), 4u * 66u);
+    EXPECT_NE(expected.at("ema/encoder.in_conv.conv1.conv.weight"), expected.at("encoder.in_conv.conv1.conv.weight"));
+    EXPECT_TRUE(expected == Tensors(resumed.path(), "00000024-002")) << "W = " << world_size;
+    EXPECT_EQ(Content(straight.path() / "metrics.jsonl"), Content(resumed.path() / "metrics.jsonl"));
+    EXPECT_EQ(a.state, b.state);
+    EXPECT_EQ(a.best_step, b.best_step);
+    EXPECT_GT(a.best_step, 0);
+    EXPECT_GT(a.state.at("guard").size(), 2u * UpdateGuard::kFirst);
+  }
+}
+
+TEST(Train, AResumeWithAnotherAverageIsRefused) {
+  TempDir dir;
+  RunLegs(dir.path(), SmallSpec(2, 2), {{-1, 1}});
+  JobSpec job = SmallSpec(4, 2);
+  job.pretrain.ema.decay = 0.9;
+  EXPECT_THAT(RunAttempt({.job = job, .folder = dir.path(), .number = 2}).ranks[0].status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ema.decay 0")));
+}
+
+// A learning rate that grows without end: the first validation is the best one, and its checkpoint outlives retention.
+TEST(Train, TheBestCheckpointIsKeptAndTold) {
+  TempDir dir;
+  JobSpec job = SmallSpec(12, 2);
+  job.pretrain.optimizer.learning_rate = 1.0;
+  job.pretrain.schedule.warmup_steps = 12;
+  job.pretrain.schedule.warmup_start_factor = 1e-4;
+  job.pretrain.checkpoint = {.every_steps = 4, .keep = 1, .best_metric = "loss"};
+  job.pretrain.validation = {.every_steps = 2, .crops = 2};
+  const AttemptResult result = RunAttempt({.job = job, .folder = dir.path(), .world_size = 2});
+  ExpectComplete(result, 12);
+  BestSoFar best;
+  std::vector<std::int64_t> wanted;
+  for (const ValidationResult& v : result.Reports<ValidationResult>()) {
+    if (v.split != "held_out" || v.step == 0) continue;
+    const BestSoFar better = Better(best, "loss", v.step, v.metrics.at("loss"));
+    if (better != best) wanted.push_back(v.step);
+    best = better;
+  }
+  ASSERT_LT(best.step, 12);
+  std::vector<std::int64_t> told;
+  for (const CheckpointCommitted& c : result.Reports<CheckpointCommitted>()) {
+    if (c.best) told.push_back(c.step);
+  }
+  EXPECT_EQ(told, wanted);
+  std::set<std::int64_t> kept;
+  for (const FoundCheckpoint& found : FindCheckpoints(dir.path() / "checkpoints", false).verified) {
+    kept.insert(found.manifest.step);
+    if (found.manifest.step == best.step) {
+      EXPECT_NEAR(found.manifest.metrics.at("held_out/loss"), best.value, 1e-12);
+    }
+  }
+  EXPECT_EQ(kept, (std::set<std::int64_t>{best.step, 12}));
+}
+
+TEST(Train, PicturesAreDrawnAtEveryValidation) {
+  TempDir dir;
+  JobSpec job = SmallSpec(4, 2);
+  job.pretrain.validation = {.every_steps = 2, .crops = 3};
+  const AttemptResult result = RunAttempt({.job = job, .folder = dir.path(), .world_size = 2});
+  ExpectComplete(result, 4);
+  std::vector<std::string> names;
+  for (const PictureWritten& picture : result.Reports<PictureWritten>()) {
+    names.push_back(picture.name);
+    EXPECT_GT(std::filesystem::file_size(dir.path() / "pictures" / picture.name), 1000u);
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("00000000-held_out.png", "00000000-train.png", "00000002-held_out.png",
+                                            "00000002-train.png", "00000004-held_out.png", "00000004-train.png"));
+}
+
+TEST(Train, AnOpenMicroBatchIsSettledBeforeTheFirstStep) {
+  TempDir open, given;
+  JobSpec job = SmallSpec(3, 4);
+  job.pretrain.micro_batch = 0;
+  const CheckpointManifest a = RunLegs(open.path(), job, {{1, 2}, {-1, 2}});
+  EXPECT_THAT(a.state.at("micro_batch"), ::testing::ElementsAre(2.0));
+  job.pretrain.micro_batch = 2;
+  RunLegs(given.path(), job, {{1, 2}, {-1, 2}});
+  EXPECT_TRUE(Tensors(open.path(), "00000003-002") == Tensors(given.path(), "00000003-002"));
 }
 
 TEST(Train, EveryWorldSizeReadsTheSameSamplesOnce) {

@@ -34,6 +34,10 @@ struct Case {
   std::int64_t patch = 32;
   std::set<std::int64_t> skipped = {};
   bool update = false;
+  double clip_norm = 0;
+  double decay = 0;  // of an average; 0 = none
+  UpdateLimits limits = {};
+  double poison = 0;  // added to one voxel of the first rank's samples
   BucketOptions buckets{.first_bytes = 4096, .bytes = 16384, .bytes_per_element = 4};
 };
 
@@ -41,6 +45,7 @@ struct Outcome {
   absl::Status status;
   at::Tensor gradient;    // all buckets, one after the other
   at::Tensor parameters;  // all, one after the other
+  at::Tensor average;     // the same, where there is one
   StepReport report;      // when updated
 };
 
@@ -54,24 +59,43 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
   const std::vector<BucketPlan> plan = PlanBuckets(sizes, c.buckets);
   AdamW optimizer(network->parameters(), plan, {});
+  std::unique_ptr<WeightAverage> average;
+  if (c.decay > 0) average = std::make_unique<WeightAverage>(network->parameters(), plan, c.decay);
   GradientBuckets buckets(network->parameters(), plan, communicator, {});
   const LaneRange lanes = LanesOf(communicator.rank(), c.world_size, c.global_batch);
   const MaskedObjective objective({.token = 4, .region = c.region, .bf16 = c.bf16, .device = at::kCPU});
   TrainStep step(objective, *network, buckets, optimizer, communicator,
-                 {.global_batch = c.global_batch, .micro_batch = c.micro_batch, .lanes = lanes.size(), .device = at::kCPU});
+                 {.global_batch = c.global_batch,
+                  .micro_batch = c.micro_batch,
+                  .lanes = lanes.size(),
+                  .clip_norm = c.clip_norm,
+                  .device = at::kCPU},
+                 average.get());
   SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = Cube(c.patch), .global_batch = c.global_batch, .lanes = lanes}, 5,
                          c.skipped);
-  outcome.status = step.ComputeGradients(1, [&] { return loader.Next(); }, {});
+  outcome.status = step.ComputeGradients(1,
+                                         [&] {
+                                           absl::StatusOr<Sample> sample = loader.Next();
+                                           if (c.poison != 0 && communicator.rank() == 0)
+                                             sample->input[0] += static_cast<float>(c.poison);
+                                           return sample;
+                                         },
+                                         {});
   if (!outcome.status.ok()) return outcome;
   outcome.gradient = at::cat(buckets.flat()).clone();
   if (c.update) {
-    absl::StatusOr<StepReport> report = step.Update(1, 1e-3);
+    absl::StatusOr<StepReport> report = step.Update(1, 1e-3, c.limits);
     outcome.status = report.status();
     if (report.ok()) outcome.report = *report;
   }
   std::vector<at::Tensor> values;
   for (const NamedTensor& parameter : network->parameters()) values.push_back(parameter.tensor.detach().flatten());
   outcome.parameters = at::cat(values);
+  values.clear();
+  for (const NamedTensor& weight : average ? average->weights() : std::vector<NamedTensor>()) {
+    values.push_back(weight.tensor.flatten());
+  }
+  if (average) outcome.average = at::cat(values);
   return outcome;
 }
 
@@ -155,6 +179,77 @@ TEST(TrainStep, Bfloat16IsCloseToFloat32) {
   ASSERT_OK(narrow.status);
   EXPECT_NEAR(MeanLoss(narrow.report), MeanLoss(wide.report), 0.02 * MeanLoss(wide.report));
   EXPECT_LT(RelativeDifference(narrow.gradient, wide.gradient), 0.1);
+}
+
+// The norm is of the mean gradient, whatever was skipped; what AdamW sees afterwards is scaled as torch.nn.utils.clip_grad_norm_
+// scales: its first step is a sign, so the moments tell.
+TEST(TrainStep, ClipsByTheGlobalNorm) {
+  const Outcome free = RunAll({.type = at::kDouble, .update = true})[0];
+  ASSERT_OK(free.status);
+  const double norm = free.report.gradient_norm;
+  EXPECT_NEAR(norm, free.gradient.norm().item<double>(), 1e-12 * norm);
+  EXPECT_FALSE(free.report.left_out);
+  const Outcome skipping = RunAll({.global_batch = 4, .type = at::kDouble, .skipped = {1, 2}, .update = true})[0];
+  EXPECT_NEAR(skipping.report.gradient_norm, 2 * skipping.gradient.norm().item<double>(), 1e-9);
+  const Outcome loose = RunAll({.type = at::kDouble, .update = true, .clip_norm = 2 * norm})[0];
+  EXPECT_TRUE(at::equal(loose.parameters, free.parameters));
+}
+
+TEST(TrainStep, ClippingAndAveragingAreTheSameAtAnyWorldSize) {
+  const Case base{.global_batch = 4, .update = true, .clip_norm = 0.01, .decay = 0.9};
+  Case two = base;
+  two.world_size = 2;
+  const Outcome one = RunAll(base)[0];
+  ASSERT_OK(one.status);
+  EXPECT_GT(one.report.gradient_norm, 0.01);
+  for (const Outcome& outcome : RunAll(two)) {
+    ASSERT_OK(outcome.status);
+    EXPECT_LT(RelativeDifference(outcome.parameters, one.parameters), 1e-6);
+    EXPECT_LT(RelativeDifference(outcome.average, one.average), 1e-6);
+    EXPECT_NEAR(outcome.report.gradient_norm, one.report.gradient_norm, 1e-5 * one.report.gradient_norm);
+  }
+  const std::vector<Outcome> ranks = RunAll(two);
+  EXPECT_TRUE(at::equal(ranks[0].parameters, ranks[1].parameters));
+  EXPECT_TRUE(at::equal(ranks[0].average, ranks[1].average));
+  EXPECT_EQ(ranks[0].report.gradient_norm, ranks[1].report.gradient_norm);
+}
+
+TEST(TrainStep, TheAverageFollowsTheWeights) {
+  const Outcome before = RunAll({.type = at::kDouble})[0];
+  const Outcome after = RunAll({.type = at::kDouble, .update = true, .decay = 0.9})[0];
+  // The first update's decay is (1 + 1) / (10 + 1).
+  const double decay = 2.0 / 11;
+  const at::Tensor expected = before.parameters * decay + after.parameters * (1 - decay);
+  EXPECT_LT((after.average - expected).abs().max().item<double>(), 1e-9);
+}
+
+TEST(TrainStep, AnUpdateThatIsNotFiniteIsLeftOutOnAllRanks) {
+  const at::Tensor untouched = RunAll({})[0].parameters;
+  for (const double poison : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const std::vector<Outcome> ranks =
+        RunAll({.world_size = 2, .update = true, .clip_norm = 1, .decay = 0.9, .poison = poison});
+    for (const Outcome& outcome : ranks) {
+      ASSERT_OK(outcome.status);
+      EXPECT_TRUE(outcome.report.left_out);
+      EXPECT_TRUE(at::equal(outcome.parameters, untouched));
+      EXPECT_TRUE(at::equal(outcome.average, untouched));
+    }
+  }
+}
+
+TEST(TrainStep, AnUpdateBeyondTheLimitsIsLeftOutOnAllRanks) {
+  const Outcome free = RunAll({.world_size = 2, .update = true})[0];
+  const double loss = MeanLoss(free.report), norm = free.report.gradient_norm;
+  const at::Tensor untouched = RunAll({})[0].parameters;
+  for (const auto& [limits, left_out] : {std::pair{UpdateLimits{.loss = loss * 1.001, .norm = norm * 1.001}, false},
+                                         {UpdateLimits{.loss = loss * 0.999}, true},
+                                         {UpdateLimits{.norm = norm * 0.999}, true}}) {
+    for (const Outcome& outcome : RunAll({.world_size = 2, .update = true, .limits = limits})) {
+      ASSERT_OK(outcome.status);
+      EXPECT_EQ(outcome.report.left_out, left_out);
+      EXPECT_EQ(at::equal(outcome.parameters, untouched), left_out);
+    }
+  }
 }
 
 // Records when collectives start, against the end of backward.

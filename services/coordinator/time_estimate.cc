@@ -1,0 +1,48 @@
+#include "services/coordinator/time_estimate.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "services/coordinator/progress.h"
+
+namespace amaes {
+namespace {
+
+constexpr int kJobsLookedAt = 200;
+
+bool SameWork(const TrainingSpec& a, const TrainingSpec& b) {
+  return a.network.name == b.network.name && a.network.filters == b.network.filters && a.patch == b.patch &&
+         a.precision == b.precision && a.device == b.device && a.threads_per_worker == b.threads_per_worker;
+}
+
+// Samples per second of `spec`'s workers, as an earlier job did.
+std::optional<double> MeasuredRate(StoreReader& store, const JobSpec& spec, std::string& basis) {
+  const auto jobs = store.ListJobs({}, kJobsLookedAt, "");
+  if (!jobs.ok()) return std::nullopt;
+  for (const JobRecord& record : jobs->records) {
+    const absl::StatusOr<JobSpec> other = SpecFromCompleteJson(record.spec_json);
+    if (!other.ok() || other->kind != spec.kind || !SameWork(other->training(), spec.training())) continue;
+    const absl::StatusOr<JobProgress> progress = ProgressFromJson(record.progress_json);
+    if (!progress.ok() || !(progress->training.samples_per_second > 0)) continue;
+    basis = absl::StrCat("the speed of ", record.id.value);
+    return progress->training.samples_per_second * static_cast<double>(spec.training().workers) /
+           static_cast<double>(other->training().workers);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void EstimateTime(StoreReader& store, const JobSpec& spec, SpecEstimate& estimate) {
+  if (!spec.trains()) return;
+  std::string basis;
+  const double rate = MeasuredRate(store, spec, basis).value_or(0);
+  const double samples_per_second = rate > 0 ? rate : AssumedSamplesPerSecond(spec, basis);
+  if (!(samples_per_second > 0)) return;
+  const TrainingSpec& job = spec.training();
+  estimate.seconds = static_cast<double>(job.schedule.steps * job.global_batch) / samples_per_second;
+  estimate.basis = basis;
+}
+
+}  // namespace amaes

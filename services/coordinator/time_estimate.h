@@ -1,0 +1,13 @@
+// How long a training job will take, before it starts. Rough.
+#pragma once
+
+#include "libs/spec/spec_io.h"
+#include "libs/store/store.h"
+
+namespace amaes {
+
+// Sets `estimate.seconds` and `estimate.basis`: by the speed of the newest job with the same network, patch, precision and kind
+// of device, per worker; else by an assumed rate. Leaves them for a job that does not train.
+void EstimateTime(StoreReader& store, const JobSpec& spec, SpecEstimate& estimate);
+
+}  // namespace amaes
