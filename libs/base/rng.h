@@ -30,6 +30,10 @@ enum class Purpose : std::uint32_t {
   kElasticNoise = 12,
   kAdditiveNoise = 13,
   kMultiplicativeNoise = 14,
+  kSwinView = 20,
+  kSwinNoise = 21,
+  kSwinValidationView = 22,
+  kSwinValidationNoise = 23,
 };
 
 class RandomStream {

@@ -7,6 +7,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/models/mednext.h"
 #include "libs/models/resenc.h"
+#include "libs/models/swin_unetr.h"
 #include "libs/models/torch_errors.h"
 #include "libs/models/unet.h"
 
@@ -21,6 +22,7 @@ struct Entry {
 constexpr std::array kMakers = {
     Entry{"unet_b", MakeUNet},        Entry{"unet_xl", MakeUNet},       Entry{"unet", MakeUNet},
     Entry{"mednext_m", MakeMedNeXtM}, Entry{"mednext_l", MakeMedNeXtL}, Entry{"resenc_l", MakeResEncL},
+    Entry{"swin_unetr", MakeSwinUnetr},
 };
 
 }  // namespace
@@ -30,6 +32,14 @@ absl::StatusOr<std::unique_ptr<Network>> MakeNetwork(const NetworkOptions& optio
     if (options.name != entry.name) continue;
     NetworkOptions resolved = options;
     if (options.filters == 0) resolved.filters = FiltersOf(options);
+    const NetworkFacts* facts = FindNetwork(options.name);
+    if (facts != nullptr && facts->widths > 1 && !TakesFilters(*facts, resolved.filters)) {
+      return absl::InvalidArgumentError(absl::StrCat("network.filters is ", options.filters, "; network ", options.name,
+                                                     " needs a multiple of ", facts->widths));
+    }
+    if (facts != nullptr && options.deep_supervision && !facts->deep_supervision) {
+      return absl::InvalidArgumentError(absl::StrCat("network ", options.name, " has no deep supervision"));
+    }
     if (resolved.filters <= 0 || options.in_channels <= 0 || options.out_channels <= 0) {
       return absl::InvalidArgumentError(absl::StrCat("network.filters is ", options.filters, ", in ",
                                                      options.in_channels, ", out ", options.out_channels,

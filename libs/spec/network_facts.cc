@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "libs/spec/swin_size.h"
+
 namespace amaes {
 namespace {
 
@@ -139,13 +141,14 @@ NetworkSize ResEncLSize(const NetworkOptions& options, const Shape3& patch) {
 const std::vector<NetworkFacts>& Networks() {
   static const auto* const networks = new std::vector<NetworkFacts>{
       // clang-format off
-      // name, filters, fixed width, multiple, smallest, size
-      {"unet_b", 32, true, 16, 32, UNetSize},
-      {"unet_xl", 64, true, 16, 32, UNetSize},
-      {"unet", 0, false, 16, 32, UNetSize},
-      {"mednext_m", 32, false, 16, 32, MedNeXtMSize},
-      {"mednext_l", 32, false, 16, 32, MedNeXtLSize},
-      {"resenc_l", 32, false, 32, 64, ResEncLSize},
+      // name, filters, widths, multiple, smallest, deep supervision, size
+      {"unet_b", 32, 0, 16, 32, true, UNetSize},
+      {"unet_xl", 64, 0, 16, 32, true, UNetSize},
+      {"unet", 0, 1, 16, 32, true, UNetSize},
+      {"mednext_m", 32, 1, 16, 32, true, MedNeXtMSize},
+      {"mednext_l", 32, 1, 16, 32, true, MedNeXtLSize},
+      {"resenc_l", 32, 1, 32, 64, true, ResEncLSize},
+      {"swin_unetr", 48, 12, 32, 32, false, SwinUnetrSize},
       // clang-format on
   };
   return *networks;
@@ -162,6 +165,11 @@ const NetworkFacts* FindNetwork(absl::string_view name) {
     if (network.name == name) return &network;
   }
   return nullptr;
+}
+
+bool TakesFilters(const NetworkFacts& network, std::int64_t filters) {
+  if (filters <= 0) return false;
+  return filters == network.filters || (network.widths > 0 && filters % network.widths == 0);
 }
 
 std::int64_t FiltersOf(const NetworkOptions& options) {

@@ -10,7 +10,8 @@
 
 namespace amaes {
 
-enum class Decoder { kLight, kStandard };
+// kHeads: those of SwinUNETR's own pretraining, which no other network has.
+enum class Decoder { kLight, kStandard, kHeads };
 
 // Which of the reference's two names the U-Net decoder's parameters begin with. ResEnc and SwinUNETR have names of their own.
 enum class Head { kReconstruction, kSegmentation };  // rec_head | pred_head
@@ -36,9 +37,10 @@ struct NetworkSize {
 struct NetworkFacts {
   const char* name;
   std::int64_t filters;   // channels of the first level; 0 = the options have to say
-  bool fixed_width;       // the name stands for its width: no other one is taken
+  std::int64_t widths;    // of which any other width is a multiple; 0 = the name stands for its width
   std::int64_t multiple;  // of which every side of a patch is one
   std::int64_t smallest;  // side of a patch
+  bool deep_supervision;  // can have more outputs than one
   NetworkSize (*size)(const NetworkOptions& options, const Shape3& patch);  // options.filters > 0
 };
 
@@ -47,6 +49,9 @@ std::vector<std::string> NetworkNames();
 
 // Null when there is no network of that name.
 const NetworkFacts* FindNetwork(absl::string_view name);
+
+// Whether the network can begin with that many channels.
+bool TakesFilters(const NetworkFacts& network, std::int64_t filters);
 
 // Channels of the first level: as given, else the name's own; 0 = neither says.
 std::int64_t FiltersOf(const NetworkOptions& options);

@@ -47,9 +47,11 @@ void CheckNetwork(const TrainingSpec& spec, Problems& out) {
   if (network->filters == 0 && filters == 0) {
     out.push_back({"network.filters",
                    absl::StrCat("is required for network ", network->name, ": channels of the first level, e.g. 16")});
-  } else if (network->fixed_width && filters > 0 && filters != network->filters) {
+  } else if (filters > 0 && !TakesFilters(*network, filters)) {
+    const std::string other =
+        network->widths > 0 ? absl::StrCat("give a multiple of ", network->widths) : std::string("use network unet");
     out.push_back({"network.filters", absl::StrCat(filters, " does not fit network ", network->name, ", which has ",
-                                                   network->filters, "; leave it out, or use network unet")});
+                                                   network->filters, "; leave it out, or ", other)});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -62,12 +63,12 @@ TEST(ModelRegistry, ParametersAreAsManyAsTheFactsSay) {
   for (const NetworkFacts& facts : Networks()) {
     for (int variant = 0; variant < 8; ++variant) {
       const NetworkOptions options{.name = facts.name,
-                                   .filters = 4,
+                                   .filters = std::max<std::int64_t>(4, facts.widths),
                                    .in_channels = 1 + variant % 2,
                                    .out_channels = 3,
                                    .decoder = variant & 2 ? Decoder::kStandard : Decoder::kLight,
                                    .skips = (variant & 4) != 0,
-                                   .deep_supervision = variant == 7};
+                                   .deep_supervision = variant == 7 && facts.deep_supervision};
       ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
       EXPECT_EQ(ParameterCount(*network), SizeOfNetwork(options, {64, 64, 64}).parameters)
           << facts.name << " " << variant;
@@ -79,15 +80,15 @@ TEST(ModelRegistry, ParametersAreAsManyAsTheFactsSay) {
 // that reach what is used, samples that do not mix.
 TEST(ModelRegistry, NetworksKeepShapesAndReachTheirParameters) {
   for (const NetworkFacts& facts : Networks()) {
-    if (facts.fixed_width) continue;
+    if (facts.widths == 0) continue;
     for (const bool segmentation : {false, true}) {
       const NetworkOptions options{.name = facts.name,
-                                   .filters = 4,
+                                   .filters = std::max<std::int64_t>(4, facts.widths),
                                    .in_channels = segmentation ? 2 : 1,
                                    .out_channels = segmentation ? 3 : 1,
                                    .decoder = segmentation ? Decoder::kStandard : Decoder::kLight,
                                    .skips = segmentation,
-                                   .deep_supervision = segmentation};
+                                   .deep_supervision = segmentation && facts.deep_supervision};
       ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
       const std::int64_t side = facts.smallest;
       const at::Tensor input = at::rand({segmentation ? 1 : 2, options.in_channels, side, side + facts.multiple, side});
@@ -95,7 +96,7 @@ TEST(ModelRegistry, NetworksKeepShapesAndReachTheirParameters) {
       ASSERT_EQ(outputs[0].sizes(),
                 at::IntArrayRef({input.size(0), options.out_channels, side, side + facts.multiple, side}))
           << facts.name;
-      EXPECT_EQ(outputs.size() > 1, segmentation) << facts.name;
+      EXPECT_EQ(outputs.size() > 1, options.deep_supervision) << facts.name;
       at::Tensor loss = outputs[0].square().mean();
       for (std::size_t i = 1; i < outputs.size(); ++i) {
         EXPECT_EQ(outputs[i].size(4), side >> i);

@@ -32,6 +32,12 @@ TEST(NetworkFacts, ParametersAreThoseOfTheReference) {
       // ResidualEncoderUNet of dynamic-network-architectures 0.4.4 with nnU-Net's ResEnc-L plan, 2 classes.
       {"ResEnc-L finetuning", Segmentation("resenc_l"), 102'349'770},
       {"one class more: F + 1", Segmentation("unet_b", 3), 22'581'250 + 33},
+      {"MONAI's SwinUNETR", Segmentation("swin_unetr"), 62'186'708},
+      {"one input more: 8 F of the embedding, 28 F of the skip", [] {
+         NetworkOptions options = Segmentation("swin_unetr");
+         options.in_channels = 2;
+         return options;
+       }(), 62'186'708 + 36 * 48},
       {"one input more: 27 F", {.name = "unet_b", .in_channels = 2}, 17'879'617 + 27 * 32},
   };
   for (const Case& c : table) {
@@ -46,6 +52,14 @@ TEST(NetworkFacts, ActivationsCountEveryConvolution) {
                 4 * (64 * 64 * 64 * 64LL + 32 * 32 * 32 * 128LL + 16 * 16 * 16 * 256LL) + 2 * 8 * 8 * 8 * 512LL);
   EXPECT_EQ(8 * SizeOfNetwork({.name = "unet_b"}, {64, 64, 64}).activations,
             SizeOfNetwork({.name = "unet_b"}, {128, 128, 128}).activations);
+}
+
+TEST(NetworkFacts, SwinUnetrTakesMultiplesOfTwelve) {
+  const NetworkFacts& swin = *FindNetwork("swin_unetr");
+  for (const std::int64_t good : {12, 24, 48, 96}) EXPECT_TRUE(TakesFilters(swin, good)) << good;
+  for (const std::int64_t bad : {-12, 0, 1, 13, 32}) EXPECT_FALSE(TakesFilters(swin, bad)) << bad;
+  EXPECT_FALSE(TakesFilters(*FindNetwork("unet_b"), 64));
+  EXPECT_TRUE(TakesFilters(*FindNetwork("unet"), 7));
 }
 
 TEST(NetworkFacts, UnknownNamesAndWidthsHaveNoSize) {

@@ -1,0 +1,167 @@
+"""SwinUNETR against MONAI's class, and what stands on its encoder in pretraining against PyTorch modules."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+import torch
+from monai.networks.nets import SwinUNETR
+from monai.networks.nets.swin_unetr import SwinTransformer
+from safetensors.torch import load_file
+from torch import nn
+
+torch.set_num_threads(1)
+SMALL, FULL = 12, 48
+KINDS = ["segmentation", "masked", "heads"]
+
+
+def encoder(features):
+    return SwinTransformer(
+        in_chans=1, embed_dim=features, window_size=(7, 7, 7), patch_size=(2, 2, 2), depths=(2, 2, 2, 2), num_heads=(3, 6, 12, 24)
+    )
+
+
+class Unit(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv3d(channels, channels, 3, padding=1)
+        self.norm = nn.InstanceNorm3d(channels, affine=True)
+
+    def forward(self, x):
+        return nn.functional.leaky_relu(self.norm(self.conv(x)), 0.01)
+
+
+class Masked(nn.Module):
+    """The Swin encoder with the light decoder, which nobody else has."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.swinViT = encoder(features)
+        self.rec_head = nn.Module()
+        channels = 16 * features
+        for j in range(1, 6):
+            channels //= 2
+            self.rec_head.add_module(f"upsample{j}", nn.ConvTranspose3d(2 * channels, channels, 2, stride=2))
+            self.rec_head.add_module(f"decoder_conv{j}", nn.ModuleDict({"conv1": Unit(channels)}))
+        self.rec_head.add_module("out_conv", nn.Conv3d(channels, 1, 1))
+
+    def forward(self, x):
+        x = self.swinViT(x)[4]
+        for j in range(1, 6):
+            x = getattr(self.rec_head, f"decoder_conv{j}")["conv1"](getattr(self.rec_head, f"upsample{j}")(x))
+        return {"output": self.rec_head.out_conv(x)}
+
+
+class Heads(nn.Module):
+    """The three heads of SwinUNETR's own pretraining."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.swinViT = encoder(features)
+        channels = 16 * features
+        self.rotation_head = nn.Linear(channels, 4)
+        self.contrastive_head = nn.Linear(channels, 512)
+        steps = []
+        for out in [channels // 2, channels // 4, channels // 8, channels // 16, channels // 16]:
+            steps += [nn.Conv3d(channels, out, 3, padding=1), nn.InstanceNorm3d(out), nn.LeakyReLU()]
+            steps += [nn.Upsample(scale_factor=2, mode="trilinear", align_corners=False)]
+            channels = out
+        self.conv = nn.Sequential(*steps, nn.Conv3d(channels, 1, 1))
+
+    def forward(self, x):
+        x = self.swinViT(x)[4]
+        tokens = x.flatten(2).transpose(1, 2)
+        rotation, contrastive = self.rotation_head(tokens[:, 0]), self.contrastive_head(tokens[:, 1])
+        return {"rotation": rotation, "contrastive": contrastive, "reconstruction": self.conv(x)}
+
+
+class Segmentation(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.monai = SwinUNETR(in_channels=1, out_channels=2, feature_size=features)
+
+    def forward(self, x):
+        return {"output": self.monai(x)}
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("swin")
+    subprocess.run([pathlib.Path(os.environ["AMAES_BUILD_DIR"]) / "tests" / "swin_dump", folder], check=True)
+    return folder
+
+
+def reference(dump, kind, dtype):
+    network = {"segmentation": Segmentation, "masked": Masked, "heads": Heads}[kind](SMALL)
+    inner = network.monai if kind == "segmentation" else network
+    inner.load_state_dict(load_file(dump / f"{kind}-model.safetensors"), strict=True)
+    return network.to(dtype), inner
+
+
+def largest(got, expected):
+    return (got - expected).abs().max().item()
+
+
+def test_names_shapes_and_counts_are_monais(dump):
+    ours = load_file(dump / "full-model.safetensors")
+    theirs = SwinUNETR(in_channels=1, out_channels=2, feature_size=FULL)
+    assert {k: (v.shape, v.dtype) for k, v in ours.items()} == {k: (v.shape, v.dtype) for k, v in theirs.state_dict().items()}
+    assert len(ours) == 159
+    assert sum(ours[k].numel() for k, _ in theirs.named_parameters()) == 62_186_708
+    for name, buffer in theirs.named_buffers():
+        assert torch.equal(ours[name], buffer), name
+
+
+def test_initial_weights_have_the_spread_of_monais(dump):
+    ours = load_file(dump / "full-model.safetensors")
+    for name, weight in SwinUNETR(in_channels=1, out_channels=2, feature_size=FULL).named_parameters():
+        if weight.numel() < 1000:
+            continue
+        assert ours[name].std().item() == pytest.approx(weight.std().item(), rel=0.08), name
+        assert ours[name].mean().item() == pytest.approx(0, abs=0.05 * weight.std().item() + 1e-3), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype, bound, gradient_bound", [(torch.float64, 1e-9, 1e-9), (torch.float32, 1e-5, 5e-3)])
+def test_forward_loss_and_gradients(dump, kind, dtype, bound, gradient_bound):
+    ours = load_file(dump / f"{kind}-{'double' if dtype == torch.float64 else 'float'}.safetensors")
+    network, inner = reference(dump, kind, dtype)
+    outputs = network(ours["input"])
+    loss = sum((output - 0.5).square().mean() for output in outputs.values())
+    loss.backward()
+    differences = {name: largest(ours[name], output.detach()) for name, output in outputs.items()}
+    differences["loss"] = abs(ours["loss"].item() / loss.item() - 1)
+    got = torch.cat([ours["gradient." + name].flatten() for name, _ in inner.named_parameters()])
+    expected = torch.cat([p.grad.flatten() for p in inner.parameters()])
+    gradient = ((got - expected).norm() / expected.norm()).item()
+    print(f"\n{kind} {dtype}: {differences}, gradient {gradient:.1e}")
+    assert max(differences.values()) <= bound
+    assert gradient <= gradient_bound
+
+
+def test_ten_training_losses(dump):
+    ours = load_file(dump / "segmentation-steps.safetensors")
+    network, _ = reference(dump, "segmentation", torch.float64)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
+    losses = []
+    for step in range(10):
+        optimizer.zero_grad()
+        loss = (network(ours[f"input{step}"])["output"] - ours[f"target{step}"]).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    difference = max(abs(a / b - 1) for a, b in zip(ours["losses"].tolist(), losses, strict=True))
+    print(f"\nlosses {losses[0]:.6f} … {losses[-1]:.6f}, largest relative difference {difference:.1e}")
+    assert losses[-1] < 0.9 * losses[0]
+    assert difference <= 1e-7
+
+
+def test_full_width_forward(dump):
+    ours = load_file(dump / "full-float.safetensors")
+    network = SwinUNETR(in_channels=1, out_channels=2, feature_size=FULL)
+    network.load_state_dict(load_file(dump / "full-model.safetensors"), strict=True)
+    with torch.no_grad():
+        difference = largest(ours["output"], network(ours["input"]))
+    print(f"\nfull width: largest difference {difference:.1e}")
+    assert difference <= 1e-5
