@@ -114,7 +114,7 @@ class Auditor {
     std::int64_t steps = 0;
     for (const auto& [rank, records] : ranks) {
       if (rank >= world_size) continue;
-      const std::int64_t lanes = LanesOf(rank, world_size, plan_.global_batch).size();
+      const std::int64_t lanes = LanesOf(rank, world_size, plan_.global_batch, plan_.group).size();
       steps = std::max(steps, (records + lanes - 1) / lanes);
     }
     return steps;
@@ -207,7 +207,7 @@ class Auditor {
     for (int rank = 0; rank < *world_size; ++rank) {
       AMAES_ASSIGN_OR_RETURN(Peeked peeked, Begin(number, rank, ranks));
       readers.push_back(std::move(peeked));
-      lanes.push_back(LanesOf(rank, *world_size, plan_.global_batch));
+      lanes.push_back(LanesOf(rank, *world_size, plan_.global_batch, plan_.group));
     }
     for (const std::int64_t end = step + steps; step < end; ++step) {
       for (int rank = 0; rank < *world_size; ++rank) {
@@ -295,7 +295,7 @@ class Auditor {
       Find("a ledger of an attempt or rank that the job never had", -1, id.attempt, id.rank);
       return absl::OkStatus();
     }
-    const LaneRange lanes = LanesOf(id.rank, *world_size, plan_.global_batch);
+    const LaneRange lanes = LanesOf(id.rank, *world_size, plan_.global_batch, plan_.group);
     const auto kept = plan_.newest.ledger.find(name);
     const std::int64_t first = kept == plan_.newest.ledger.end() ? 0 : LedgerRecords(kept->second).value_or(0);
     absl::StatusOr<std::unique_ptr<LedgerReader>> reader = ledgers_.Open(name, first, -1);

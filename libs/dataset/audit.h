@@ -20,6 +20,7 @@ namespace amaes {
 struct AuditPlan {
   std::uint64_t seed = 1;
   std::int64_t global_batch = 1;
+  std::int64_t group = 1;  // lanes that stay on one rank
   std::int64_t steps = 0;  // of the whole job
   bool may_skip = false;   // loader.on_damage is skip
   std::string dataset_digest;

@@ -55,9 +55,11 @@ std::int64_t SampleStream::VolumeAt(std::int64_t position) const {
   return static_cast<std::int64_t>(value);
 }
 
-LaneRange LanesOf(std::int64_t rank, std::int64_t world_size, std::int64_t global_batch) {
-  AMAES_CHECK(rank >= 0 && rank < world_size && world_size <= global_batch);
-  return {rank * global_batch / world_size, (rank + 1) * global_batch / world_size};
+LaneRange LanesOf(std::int64_t rank, std::int64_t world_size, std::int64_t global_batch, std::int64_t group) {
+  AMAES_CHECK(group > 0 && global_batch % group == 0);
+  const std::int64_t groups = global_batch / group;
+  AMAES_CHECK(rank >= 0 && rank < world_size && world_size <= groups);
+  return {rank * groups / world_size * group, (rank + 1) * groups / world_size * group};
 }
 
 }  // namespace amaes

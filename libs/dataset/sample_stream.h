@@ -36,7 +36,8 @@ struct LaneRange {
   bool operator==(const LaneRange&) const = default;
 };
 
-// The shard plan: rank r of W takes lanes floor(rV/W) … floor((r+1)V/W) - 1. W <= V.
-LaneRange LanesOf(std::int64_t rank, std::int64_t world_size, std::int64_t global_batch);
+// The shard plan: rank r of W takes lanes floor(rV/W) … floor((r+1)V/W) - 1, in whole groups of `group` consecutive lanes (a
+// divisor of V). W <= V / group.
+LaneRange LanesOf(std::int64_t rank, std::int64_t world_size, std::int64_t global_batch, std::int64_t group = 1);
 
 }  // namespace amaes

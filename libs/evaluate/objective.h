@@ -40,7 +40,10 @@ class Objective {
   virtual ~Objective() = default;
 
   virtual int sums() const = 0;
-  // Forward pass and loss. No sample is a skipped one, and there is at least one; all are of one shape.
+  // Consecutive positions whose losses depend on each other: they are computed together, on one rank.
+  virtual std::int64_t group() const { return 1; }
+  // Forward pass and loss. No sample is a skipped one, and there is at least one; all are of one shape, in the order of their
+  // positions, and of each group all that were not skipped.
   virtual ObjectiveResult Compute(const Network& network, absl::Span<const Sample* const> samples) const = 0;
   // What is reported of sums over a batch, or over fixed crops: "loss", and whatever the objective has. `sums` counts a sample.
   virtual MetricMap MetricsOf(absl::Span<const double> sums) const = 0;
@@ -48,7 +51,8 @@ class Objective {
   virtual std::optional<CropPicture> Picture(const Network& network, const Sample& sample) const;
 };
 
-// Sums over fixed crops, without gradients, `batch` at a time. Skipped crops count for nothing.
+// Sums over fixed crops, without gradients, `batch` at a time, in whole groups: crops [0, group) are the first. Skipped crops
+// count for nothing.
 //   - ResourceExhausted: out of memory.   - Internal: error of the tensor library.
 absl::StatusOr<std::vector<double>> EvaluateCrops(const Objective& objective, const Network& network,
                                                   absl::Span<const Sample> crops, std::int64_t batch);

@@ -225,6 +225,7 @@ absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version
   for (std::int64_t i = 0; i < count; ++i) {
     Sample sample;
     sample.position = i;
+    sample.fixed = true;
     sample.volume = volumes[order.VolumeAt(i)];
     const CatalogueEntry& entry = *entries[sample.volume];
     sample.group = GroupOf(options.groups, entry.modality);

@@ -11,6 +11,7 @@ namespace amaes {
 
 struct Sample {
   std::int64_t position = 0;  // in the stream; for fixed crops: the crop's index
+  bool fixed = false;         // a fixed crop, for validation
   std::int64_t volume = 0;    // index into the training volumes; for fixed crops: into the volumes of their split
   CropDraw crop;              // what was read
   Shape3 shape{};             // of the patch: what the network sees

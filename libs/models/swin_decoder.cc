@@ -61,7 +61,8 @@ SwinSegmentationDecoder::SwinSegmentationDecoder(ParameterBuilder& builder, std:
     const std::string name = absl::StrCat("decoder", level + 1);
     const std::int64_t out = level > 0 ? features << (level - 1) : features;
     Up& up = ups_[kSwinStages - level];
-    up.upsample = builder.TransposedConvolution(absl::StrCat(name, ".transp_conv.conv"), in, out, 2, /*bias=*/false).weight;
+    up.upsample =
+        builder.TransposedConvolution(absl::StrCat(name, ".transp_conv.conv"), in, out, 2, /*bias=*/false).weight;
     up.block = SwinResidualBlock(builder, absl::StrCat(name, ".conv_block"), 2 * out, out);
     in = out;
   }
@@ -84,7 +85,8 @@ SwinLightDecoder::SwinLightDecoder(ParameterBuilder& builder, std::int64_t out_c
   std::int64_t channels = 16 * features;
   for (int j = 0; j <= kSwinStages; ++j) {
     channels /= 2;
-    ups_[j].upsample = builder.TransposedConvolution(absl::StrCat("rec_head.upsample", j + 1), 2 * channels, channels, 2);
+    ups_[j].upsample =
+        builder.TransposedConvolution(absl::StrCat("rec_head.upsample", j + 1), 2 * channels, channels, 2);
     ups_[j].unit = ConvolutionUnit(builder, absl::StrCat("rec_head.decoder_conv", j + 1, ".conv1"), channels, channels);
   }
   out_ = builder.Convolution("rec_head.out_conv", channels, out_channels, 1);

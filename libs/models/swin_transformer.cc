@@ -69,8 +69,9 @@ SwinBlock::SwinBlock(ParameterBuilder& builder, const std::string& name, std::in
 at::Tensor SwinBlock::Attend(const at::Tensor& windows, const at::Tensor& index, const ShiftMask* mask) const {
   const std::int64_t batch = windows.size(0), count = windows.size(1), n = windows.size(2), channels = windows.size(3);
   const std::int64_t width = channels / heads_;
-  const at::Tensor qkv =
-      Linear(windows, qkv_).view({batch, count, n, 3, heads_, width}).permute({3, 0, 1, 4, 2, 5});  // [3, B, W, h, n, c]
+  const at::Tensor qkv = Linear(windows, qkv_)
+                             .view({batch, count, n, 3, heads_, width})
+                             .permute({3, 0, 1, 4, 2, 5});  // [3, B, W, h, n, c]
   const double scale = 1.0 / std::sqrt(static_cast<double>(width));
   at::Tensor scores = at::matmul(qkv[0] * scale, qkv[1].transpose(-2, -1));  // [B, W, h, n, n]
   const at::Tensor pairs = index.narrow(0, 0, n).narrow(1, 0, n).reshape({-1});
@@ -99,7 +100,8 @@ SwinTransformer::SwinTransformer(ParameterBuilder& builder, std::vector<NamedTen
       stage.blocks[i] = SwinBlock(builder, block, channels, kHeads[number]);
       buffers.push_back({absl::StrCat(block, ".attn.relative_position_index"), RelativePositionIndex()});
     }
-    stage.merge = builder.Linear(absl::StrCat(name, "downsample.reduction"), 8 * channels, 2 * channels, /*bias=*/false).weight;
+    stage.merge =
+        builder.Linear(absl::StrCat(name, "downsample.reduction"), 8 * channels, 2 * channels, /*bias=*/false).weight;
     stage.merge_norm = builder.Norm(absl::StrCat(name, "downsample.norm"), 8 * channels);
   }
 }

@@ -12,7 +12,9 @@ class SwinSegmentation final : public Network {
         encoder_(builder_, buffers_, options.in_channels, options.filters),
         decoder_(builder_, options.in_channels, options.out_channels, options.filters) {}
 
-  at::Tensor Forward(const at::Tensor& input) const override { return decoder_.Forward(input, encoder_.Forward(input)); }
+  at::Tensor Forward(const at::Tensor& input) const override {
+    return decoder_.Forward(input, encoder_.Forward(input));
+  }
   std::string encoder_prefix() const override { return "swinViT."; }
 
  private:
@@ -28,7 +30,9 @@ class SwinMasked final : public Network {
         encoder_(builder_, buffers_, options.in_channels, options.filters),
         decoder_(builder_, options.out_channels, options.filters) {}
 
-  at::Tensor Forward(const at::Tensor& input) const override { return decoder_.Forward(encoder_.Forward(input).back()); }
+  at::Tensor Forward(const at::Tensor& input) const override {
+    return decoder_.Forward(encoder_.Forward(input).back());
+  }
   std::string encoder_prefix() const override { return "swinViT."; }
 
  private:
@@ -44,7 +48,9 @@ class SwinPretraining final : public SwinPretrainingNetwork {
         encoder_(builder_, buffers_, options.in_channels, options.filters),
         heads_(builder_, options.in_channels, options.filters) {}
 
-  at::Tensor Forward(const at::Tensor& input) const override { return heads_.Reconstruct(encoder_.Forward(input).back()); }
+  at::Tensor Forward(const at::Tensor& input) const override {
+    return heads_.Reconstruct(encoder_.Forward(input).back());
+  }
   SwinHeadOutputs ForwardHeads(const at::Tensor& input) const override {
     return heads_.Forward(encoder_.Forward(input).back());
   }
@@ -60,9 +66,12 @@ class SwinPretraining final : public SwinPretrainingNetwork {
 
 std::unique_ptr<Network> MakeSwinUnetr(const NetworkOptions& options) {
   switch (options.decoder) {
-    case Decoder::kLight: return std::make_unique<SwinMasked>(options);
-    case Decoder::kHeads: return std::make_unique<SwinPretraining>(options);
-    default: return std::make_unique<SwinSegmentation>(options);
+    case Decoder::kLight:
+      return std::make_unique<SwinMasked>(options);
+    case Decoder::kHeads:
+      return std::make_unique<SwinPretraining>(options);
+    default:
+      return std::make_unique<SwinSegmentation>(options);
   }
 }
 

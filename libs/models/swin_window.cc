@@ -45,8 +45,8 @@ at::Tensor ToWindows(const at::Tensor& x, const WindowPlan& plan) {
   if (plan.shifted()) all = at::roll(all, {-shift[0], -shift[1], -shift[2]}, kGridAxes);
   const std::int64_t batch = x.size(0), channels = x.size(4);
   return all
-      .view({batch, padded[0] / window[0], window[0], padded[1] / window[1], window[1], padded[2] / window[2], window[2],
-             channels})
+      .view({batch, padded[0] / window[0], window[0], padded[1] / window[1], window[1], padded[2] / window[2],
+             window[2], channels})
       .permute({0, 1, 3, 5, 2, 4, 6, 7})
       .reshape({batch, plan.windows(), plan.tokens(), channels});
 }

@@ -15,7 +15,8 @@ struct WindowPlan {
   std::array<std::int64_t, 3> grid{};    // tokens per axis
   std::array<std::int64_t, 3> padded{};  // a multiple of `window`
   std::array<std::int64_t, 3> window{};  // kSwinWindow, or the grid's side where that is not longer
-  std::array<std::int64_t, 3> shift{};   // half a window; 0 where there is one window only, or for a block that is not shifted
+  std::array<std::int64_t, 3>
+      shift{};  // half a window; 0 where there is one window only, or for a block that is not shifted
 
   bool shifted() const { return shift[0] + shift[1] + shift[2] > 0; }
   std::int64_t tokens() const { return window[0] * window[1] * window[2]; }  // n, of one window

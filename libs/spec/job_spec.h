@@ -77,6 +77,10 @@ struct TrainingSpec {
 };
 
 struct PretrainSpec : TrainingSpec {
+  struct Objective {
+    std::string name = "masked";  // masked | swinunetr: what the network is pretrained for
+    std::int64_t group = 4;       // swinunetr: consecutive samples that see each other; divides global_batch
+  } objective;
   struct Mask {
     double ratio = 0.6;      // share of tokens masked, exact count; in (0, 1)
     std::int64_t token = 4;  // voxels per side of a token; divides patch
@@ -124,6 +128,11 @@ struct JobSpec {
   bool trains() const { return kind == JobKind::kPretrain || kind == JobKind::kFinetune; }
   TrainingSpec& training() { return kind == JobKind::kFinetune ? static_cast<TrainingSpec&>(finetune) : pretrain; }
   const TrainingSpec& training() const { return const_cast<JobSpec*>(this)->training(); }
+
+  // Consecutive lanes that must stay on one rank, since their losses depend on each other.
+  std::int64_t group() const {
+    return kind == JobKind::kPretrain && pretrain.objective.name == "swinunetr" ? pretrain.objective.group : 1;
+  }
 
   // Slots the job needs at once.
   std::int64_t slots() const {

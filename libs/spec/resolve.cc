@@ -10,11 +10,18 @@ namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 
-NetworkOptions NetworkOf(const TrainingSpec& spec) {
-  return {.name = spec.network.name, .filters = spec.network.filters, .seed = spec.seed};
+bool IsSwinPretraining(const JobSpec& spec) {
+  return spec.kind == JobKind::kPretrain && spec.pretrain.objective.name == "swinunetr";
 }
 
 }  // namespace
+
+NetworkOptions NetworkOptionsOf(const JobSpec& spec) {
+  const TrainingSpec& training = spec.training();
+  NetworkOptions options{.name = training.network.name, .filters = training.network.filters, .seed = training.seed};
+  if (IsSwinPretraining(spec)) options.decoder = Decoder::kHeads;
+  return options;
+}
 
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   if (!spec.trains()) return spec;
@@ -22,7 +29,7 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   job.dataset.version = dataset.version;
   job.dataset.digest = dataset.digest;
   job.dataset.selection = dataset.selection;
-  job.network.filters = FiltersOf(NetworkOf(job));
+  job.network.filters = FiltersOf(NetworkOptionsOf(spec));
   TrainingSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
     // Whole steps per pass, as the reference counts. The stream goes on over the end of a pass, so that every volume comes.
@@ -45,7 +52,7 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   }
   const TrainingSpec& job = spec.training();
   const std::int64_t voxels = VoxelCount(job.patch);
-  const NetworkSize size = SizeOfNetwork(NetworkOf(job), job.patch);
+  const NetworkSize size = SizeOfNetwork(NetworkOptionsOf(spec), job.patch);
   out.parameters = size.parameters;
   // Weights, gradients and two moments, all fp32.
   const bool averaged = job.ema.decay > 0;
@@ -54,13 +61,14 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   // Kept for the backward pass: each convolution's output and what its normalisation and activation make of it; a third
   // copy for gradients on their way.
   const std::int64_t element = job.precision == "bf16" ? 2 : 4;
-  const std::int64_t activations = 3 * element * micro_batch * size.activations;
+  const std::int64_t views = IsSwinPretraining(spec) ? 2 : 1;  // of a sample, in the network at once
+  const std::int64_t activations = 3 * element * micro_batch * views * size.activations;
   // Input, target and mask of each sample ready ahead.
   const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
   const std::int64_t cache = job.loader.cache_mib * kMiB;
   out.memory_per_worker_bytes = state + activations + loader + cache + program;
-  out.flops_per_sample = 6 * size.multiply_adds;  // two per multiply-add; backward costs twice the forward pass
+  out.flops_per_sample = 6 * views * size.multiply_adds;  // two per multiply-add; backward costs twice the forward pass
   out.checkpoint_bytes = (averaged ? 16 : 12) * out.parameters;  // weights and two moments
   // One more while the newest is written, and the best one.
   const std::int64_t checkpoints = job.checkpoint.keep + (job.checkpoint.best_metric.empty() ? 1 : 2);

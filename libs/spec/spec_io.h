@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "libs/spec/job_spec.h"
+#include "libs/spec/network_facts.h"
 
 namespace amaes {
 
@@ -52,6 +53,9 @@ struct DatasetFacts {
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);
 
 // What the job will take. Bytes; estimates are rough and say so where shown.
+// The network that a job of a kind that trains builds.
+NetworkOptions NetworkOptionsOf(const JobSpec& spec);
+
 struct SpecEstimate {
   std::int64_t parameters = 0;
   std::int64_t memory_per_worker_bytes = 0;

@@ -14,9 +14,15 @@ class Tally {
 
   void Convolution(std::int64_t in, std::int64_t out, std::int64_t taps, int level, bool bias = true) {
     size_.parameters += in * out * taps + (bias ? out : 0);
-    std::int64_t voxels = out;
-    for (const std::int64_t side : patch_) voxels *= side >> level;
-    size_.activations += voxels;
+    const std::int64_t voxels = Voxels(level);
+    size_.activations += out * voxels;
+    size_.multiply_adds += in * out * taps * voxels;
+  }
+
+  // 2³ transposed convolution of stride 2: every output voxel has one tap.
+  void Upsampling(std::int64_t in, std::int64_t out, int level, bool bias) {
+    Convolution(in, out, 8, level, bias);
+    size_.multiply_adds -= 7 * in * out * Voxels(level);
   }
 
   // Two of MONAI's convolutions around a residual; their norms have no weights.
@@ -37,6 +43,8 @@ class Tally {
       window *= width;
     }
     size_.activations += padded * (6 * channels + heads * window) + tokens * 10 * channels;
+    // qkv, scores, weighted values, projection; the MLP's two layers.
+    size_.multiply_adds += padded * (4 * channels * channels + 2 * window * channels) + tokens * 8 * channels * channels;
   }
 
   // [8C] → [2C], `level` halvings below the patch afterwards.
@@ -49,6 +57,12 @@ class Tally {
   const NetworkSize& size() const { return size_; }
 
  private:
+  std::int64_t Voxels(int level) const {
+    std::int64_t voxels = 1;
+    for (const std::int64_t side : patch_) voxels *= side >> level;
+    return voxels;
+  }
+
   const Shape3 patch_;
   NetworkSize size_;
 };
@@ -70,7 +84,7 @@ void AddSegmentation(const NetworkOptions& options, Tally& tally) {
   tally.Residual(16 * f, 16 * f, kStages + 1);
   for (int level = kStages; level >= 0; --level) {
     const std::int64_t in = f << level, out = level > 0 ? in / 2 : in;
-    tally.Convolution(in, out, 8, level, /*bias=*/false);
+    tally.Upsampling(in, out, level, /*bias=*/false);
     tally.Residual(2 * out, out, level);
   }
   tally.Convolution(f, options.out_channels, 1, 0);
@@ -80,7 +94,7 @@ void AddLight(const NetworkOptions& options, Tally& tally) {
   std::int64_t channels = 16 * options.filters;
   for (int level = kStages; level >= 0; --level) {
     channels /= 2;
-    tally.Convolution(2 * channels, channels, 8, level);
+    tally.Upsampling(2 * channels, channels, level, /*bias=*/true);
     tally.Convolution(channels, channels, 27, level);
     tally.Parameters(2 * channels);  // norm
   }
@@ -105,9 +119,14 @@ NetworkSize SwinUnetrSize(const NetworkOptions& options, const Shape3& patch) {
   Tally tally(patch);
   AddEncoder(options, tally);
   switch (options.decoder) {
-    case Decoder::kLight: AddLight(options, tally); break;
-    case Decoder::kHeads: AddHeads(options, tally); break;
-    default: AddSegmentation(options, tally);
+    case Decoder::kLight:
+      AddLight(options, tally);
+      break;
+    case Decoder::kHeads:
+      AddHeads(options, tally);
+      break;
+    default:
+      AddSegmentation(options, tally);
   }
   return tally.size();
 }

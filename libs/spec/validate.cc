@@ -96,13 +96,45 @@ void CheckBatch(const TrainingSpec& spec, Problems& out) {
   }
 }
 
+// SwinUNETR's own pretraining: heads that only its network has, quarter turns, groups that stay together.
+void CheckObjective(const PretrainSpec& spec, Problems& out) {
+  if (spec.objective.name != "swinunetr") return;
+  constexpr char kName[] = "objective.name";
+  if (spec.network.name != "swin_unetr") {
+    out.push_back({kName, absl::StrCat("swinunetr needs network swin_unetr, not ", spec.network.name)});
+  } else if (spec.patch[1] != spec.patch[2]) {
+    out.push_back({kName, absl::StrCat("swinunetr turns patches by quarters in the plane of y and z: the two must be equal, not ",
+                                       ShapeText(spec.patch))});
+  } else if (VoxelCount(spec.patch) < 2 * 32 * 32 * 32) {
+    out.push_back({kName, absl::StrCat("swinunetr reads two tokens of 32x32x32 voxels: a patch of ", ShapeText(spec.patch),
+                                       " has one; take at least 64x32x32")});
+  }
+  const std::int64_t group = spec.objective.group;
+  if (group < 1) return;  // said by the range
+  if (spec.global_batch % group != 0) {
+    out.push_back({"objective.group", absl::StrCat(group, " does not divide global_batch ", spec.global_batch)});
+  } else if (spec.workers > spec.global_batch / group) {
+    out.push_back({"workers", absl::StrCat(spec.workers, " is more than the ", spec.global_batch / group, " groups of ", group,
+                                           " samples in global_batch ", spec.global_batch,
+                                           ": a group stays on one worker")});
+  }
+  if (spec.micro_batch == 0) {
+    out.push_back({"micro_batch", absl::StrCat("0 (as many as fit) is for objective masked: give a multiple of objective.group ",
+                                               group)});
+  } else if (spec.micro_batch % group != 0) {
+    out.push_back({"micro_batch", absl::StrCat(spec.micro_batch, " is no multiple of objective.group ", group,
+                                               ": a group goes through the network at once")});
+  }
+}
+
 // LibTorch 2.11 reads uninitialised memory in the bf16 weight gradient of a 3³ convolution on a 2³ grid on the CPU, which
-// is what a patch of 32 has at its lowest level (docs/adr/0013).
+// is what a patch of 32 has at its lowest level (docs/adr/0013); four of what a network's sides are multiples of leave 4³.
 void CheckPrecision(const TrainingSpec& spec, Problems& out) {
-  constexpr std::int64_t kSmallest = 64;
+  const NetworkFacts* network = FindNetwork(spec.network.name);
+  const std::int64_t smallest = network == nullptr ? 0 : 4 * network->multiple;
   const std::int64_t side = *std::min_element(spec.patch.begin(), spec.patch.end());
-  if (spec.precision == "bf16" && spec.device != "gpu" && side < kSmallest) {
-    out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", kSmallest, ", not ",
+  if (spec.precision == "bf16" && spec.device != "gpu" && side < smallest) {
+    out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", smallest, ", not ",
                                              ShapeText(spec.patch), ": take fp32, a larger patch, or device gpu")});
   }
 }
@@ -132,7 +164,10 @@ void CheckTraining(const TrainingSpec& spec, Problems& out) {
 void CheckBestMetric(const JobSpec& spec, Problems& out) {
   const std::string& metric = spec.training().checkpoint.best_metric;
   const bool of_masking = metric == "loss_masked" || metric == "masked_r2";
-  if (spec.kind == JobKind::kPretrain ? metric == "dice" : of_masking) {
+  const bool swin = spec.kind == JobKind::kPretrain && spec.pretrain.objective.name == "swinunetr";
+  if (swin && of_masking) {
+    out.push_back({"checkpoint.best_metric", absl::StrCat(Quoted(metric), " is no metric of objective swinunetr: loss")});
+  } else if (spec.kind == JobKind::kPretrain ? metric == "dice" : of_masking) {
     out.push_back({"checkpoint.best_metric",
                    absl::StrCat(Quoted(metric), " is no metric of a ", JobKindName(spec.kind), " job: ",
                                 spec.kind == JobKind::kPretrain ? "loss, loss_masked or masked_r2" : "loss or dice")});
@@ -167,7 +202,10 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
     CheckTraining(spec.training(), crossing);
     CheckBestMetric(spec, crossing);
   }
-  if (spec.kind == JobKind::kPretrain) CheckMask(spec.pretrain, crossing);
+  if (spec.kind == JobKind::kPretrain) {
+    CheckMask(spec.pretrain, crossing);
+    CheckObjective(spec.pretrain, crossing);
+  }
   if (spec.kind == JobKind::kIngest) CheckIngest(spec.ingest, crossing);
   Problems out;
   for (const Field& field : SpecFields()) {

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libs/dataset/sample_stream.h"
 #include "libs/evaluate/masked_objective.h"
+#include "libs/evaluate/swin_objective.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {
@@ -12,6 +14,13 @@ absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c1
                                                          std::vector<std::string> groups) {
   if (spec.kind == JobKind::kPretrain) {
     const PretrainSpec& pretrain = spec.pretrain;
+    if (pretrain.objective.name == "swinunetr") {
+      const std::uint64_t draw_seed = SampleStream(pretrain.seed, pretrain.dataset.digest, 1).draw_seed();
+      return std::make_unique<SwinObjective>(
+          SwinObjectiveOptions{.views = {.draw_seed = draw_seed, .group = pretrain.objective.group},
+                               .bf16 = pretrain.precision == "bf16",
+                               .device = device});
+    }
     const LossRegion region = pretrain.loss.region == "masked" ? LossRegion::kMasked : LossRegion::kWhole;
     return std::make_unique<MaskedObjective>(MaskedObjectiveOptions{.token = pretrain.mask.token,
                                                                     .region = region,

@@ -18,6 +18,7 @@
 #include "libs/draws/draws.h"
 #include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
+#include "libs/spec/spec_io.h"
 #include "libs/train/adamw.h"
 #include "libs/train/best_checkpoint.h"
 #include "libs/train/checkpoint_io.h"
@@ -143,7 +144,7 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
 
 absl::StatusOr<std::unique_ptr<Network>> TrainLoop::NewNetwork() const {
   absl::StatusOr<std::unique_ptr<Network>> network =
-      MakeNetwork({.name = spec_.network.name, .filters = spec_.network.filters, .seed = spec_.seed});
+      MakeNetwork(NetworkOptionsOf(options_.spec));
   if (absl::IsInvalidArgument(network.status())) return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
   AMAES_RETURN_IF_ERROR(TensorFailure(network.status()));
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network", [&] { (*network)->To(options_.device, at::kFloat); })));

@@ -21,7 +21,7 @@ namespace amaes {
 
 struct TrainStepOptions {
   std::int64_t global_batch = 1;  // V: each sample's loss is divided by it
-  std::int64_t micro_batch = 1;   // samples per forward pass
+  std::int64_t micro_batch = 1;   // samples per forward pass; whole groups of the objective
   std::int64_t lanes = 1;         // of this rank
   double clip_norm = 0;           // of the whole gradient; 0 = never clipped
   c10::Device device = at::kCPU;

@@ -16,9 +16,10 @@ absl::StatusOr<std::vector<Sample>> OwnCrops(Split split, const TrainOptions& op
   absl::StatusOr<std::vector<Sample>> all =
       environment.data.FixedCrops(split, options.spec.training().validation.crops);
   if (!all.ok()) return DataFailure(all.status());
+  const std::int64_t group = environment.objective.group(), world_size = environment.communicator.world_size();
   std::vector<Sample> own;
-  for (std::size_t i = environment.communicator.rank(); i < all->size(); i += environment.communicator.world_size()) {
-    own.push_back(std::move((*all)[i]));
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(all->size()); ++i) {
+    if (i / group % world_size == environment.communicator.rank()) own.push_back(std::move((*all)[i]));
   }
   return own;
 }

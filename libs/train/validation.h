@@ -15,7 +15,7 @@ namespace amaes {
 // Not thread-safe. Errors carry their reason (failure.h).
 class Validation {
  public:
-  // Both must outlive the result. Loads this rank's crops: crop i belongs to rank i mod W. None when validation.every_steps is 0.
+  // Both must outlive the result. Loads this rank's crops: group g of the objective belongs to rank g mod W. None when validation.every_steps is 0.
   // `batch`: crops per forward pass.
   static absl::StatusOr<Validation> Create(const TrainOptions& options, const TrainEnvironment& environment,
                                            std::int64_t batch);

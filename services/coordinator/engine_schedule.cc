@@ -176,7 +176,7 @@ StartWorkerCommand Engine::StartCommand(const LiveJob& job, int rank) {
   if (job.spec.trains()) {
     const TrainingSpec::Dataset& dataset = job.spec.training().dataset;
     start.dataset_folder = DatasetFolder(dataset.name, dataset.version).string();
-    const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.training().global_batch);
+    const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.training().global_batch, job.spec.group());
     start.first_lane = lanes.first;
     start.last_lane = lanes.last;
   } else {

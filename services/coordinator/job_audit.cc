@@ -85,6 +85,7 @@ absl::StatusOr<AuditReport> AuditJobOf(Engine& engine, const JobView& view) {
   const TrainingSpec& spec = view.spec.training();
   AuditPlan plan{.seed = spec.seed,
                  .global_batch = spec.global_batch,
+                 .group = view.spec.group(),
                  .steps = spec.schedule.steps,
                  .may_skip = spec.loader.on_damage == "skip",
                  .dataset_digest = spec.dataset.digest,

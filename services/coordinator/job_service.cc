@@ -122,7 +122,7 @@ absl::Status JobServiceImpl::Plan(const v1::GetShardPlanRequest& request, v1::Sh
     ranks = attempt.ranks;
   }
   AMAES_ASSIGN_OR_RETURN(const JobData data, DataOf(engine_, view));
-  *out = MakeShardPlan(view.spec.training(), view.progress.training.step, view.record.attempt, ranks, *data.version,
+  *out = MakeShardPlan(view.spec, view.progress.training.step, view.record.attempt, ranks, *data.version,
                        data.selection);
   return absl::OkStatus();
 }

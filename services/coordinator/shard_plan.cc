@@ -2,9 +2,10 @@
 
 namespace amaes {
 
-v1::ShardPlan MakeShardPlan(const TrainingSpec& spec, std::int64_t step, AttemptNumber attempt,
+v1::ShardPlan MakeShardPlan(const JobSpec& job, std::int64_t step, AttemptNumber attempt,
                             const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
                             const Selection& selection) {
+  const TrainingSpec& spec = job.training();
   const std::vector<std::int64_t> training = dataset.Indices(Split::kTrain);
   const std::int64_t world_size = ranks.empty() ? spec.workers : static_cast<std::int64_t>(ranks.size());
   v1::ShardPlan plan;
@@ -15,7 +16,7 @@ v1::ShardPlan MakeShardPlan(const TrainingSpec& spec, std::int64_t step, Attempt
   plan.set_pass_length(selection.size());
   std::vector<int> rank_of_lane(static_cast<std::size_t>(spec.global_batch));
   for (int rank = 0; rank < world_size; ++rank) {
-    const LaneRange lanes = LanesOf(rank, world_size, spec.global_batch);
+    const LaneRange lanes = LanesOf(rank, world_size, spec.global_batch, job.group());
     v1::ShardPlan::Shard* shard = plan.add_shards();
     shard->set_rank(rank);
     shard->set_first_lane(lanes.first);

@@ -11,8 +11,8 @@
 
 namespace amaes {
 
-// `ranks`: where the newest attempt runs; empty when there was none. `step`: the next one to take. `selection`: of the spec, resolved.
-v1::ShardPlan MakeShardPlan(const TrainingSpec& spec, std::int64_t step, AttemptNumber attempt,
+// `ranks`: where the newest attempt runs; empty when there was none. `step`: the next one to take. `job`: of a kind that trains. `selection`: of the spec, resolved.
+v1::ShardPlan MakeShardPlan(const JobSpec& job, std::int64_t step, AttemptNumber attempt,
                             const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
                             const Selection& selection);
 

@@ -32,11 +32,11 @@ std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec
   std::vector<std::string> problems;
   if (training.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
   if (training.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
-  if (start.rank < 0 || start.rank >= start.world_size || start.world_size > training.global_batch) {
+  if (start.rank < 0 || start.rank >= start.world_size || start.world_size > training.global_batch / spec.group()) {
     problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size, " workers does not go with global_batch ",
-                                    training.global_batch));
+                                    training.global_batch, " in groups of ", spec.group()));
   } else if (const LaneRange lanes{start.first_lane, start.last_lane};
-             lanes != LanesOf(start.rank, start.world_size, training.global_batch)) {
+             lanes != LanesOf(start.rank, start.world_size, training.global_batch, spec.group())) {
     problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
                                     " of ", start.world_size));
   }
@@ -46,10 +46,11 @@ std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec
 absl::StatusOr<JobSpec> ReadSpec(const WorkerStart& start) {
   absl::StatusOr<JobSpec> spec = SpecFromCompleteJson(start.spec_json);
   if (!spec.ok()) return WithReason(spec.status(), "BAD_SPEC", /*retryable=*/false);
-  std::vector<std::string> problems = Inconsistencies(start, *spec);
+  std::vector<std::string> problems;
   for (const SpecProblem& problem : ValidateSpec(*spec)) {
     problems.push_back(absl::StrCat(problem.field, ": ", problem.message));
   }
+  if (problems.empty()) problems = Inconsistencies(start, *spec);
   if (problems.empty()) return spec;
   return WithReason(absl::InvalidArgumentError(absl::StrJoin(problems, "; ")), "BAD_SPEC", /*retryable=*/false);
 }

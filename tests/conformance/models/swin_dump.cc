@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -18,10 +19,14 @@
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/safetensors.h"
 #include "libs/collective/make_communicator.h"
+#include "libs/draws/swin_draws.h"
+#include "libs/evaluate/swin_objective.h"
 #include "libs/models/swin_unetr.h"
 #include "libs/models/torch_errors.h"
 #include "libs/train/adamw.h"
+#include "libs/train/checkpoint_io.h"
 #include "libs/train/gradient_buckets.h"
+#include "libs/train/train_step.h"
 
 namespace amaes {
 namespace {
@@ -32,7 +37,7 @@ namespace fs = std::filesystem;
 constexpr int kSteps = 10;
 constexpr double kLearningRate = 1e-3;
 const Shape3 kCube{64, 64, 64};
-const Shape3 kTwo{32, 64, 32};  // the smallest that MONAI takes: its double is slow
+const Shape3 kTwo{64, 32, 32};  // the smallest that MONAI takes: its double is slow
 
 // Uniform in [0, 1), float64.
 at::Tensor RandomVolume(const Shape3& patch, std::uint64_t number) {
@@ -50,8 +55,11 @@ absl::Status Write(const fs::path& path, const Tensors& tensors) {
     const TensorType type = tensor.scalar_type() == at::kLong     ? TensorType::kI64
                             : tensor.scalar_type() == at::kDouble ? TensorType::kF64
                                                                   : TensorType::kF32;
-    views.push_back({.name = name, .type = type, .shape = tensor.sizes().vec(),
-                     .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
+    views.push_back(
+        {.name = name,
+         .type = type,
+         .shape = tensor.sizes().vec(),
+         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
   }
   return WriteSafetensors(path, views, {{"format", "pt"}});
 }
@@ -68,7 +76,9 @@ Tensors Pass(const Network& network, const Shape3& patch) {
   Tensors result;
   if (const auto* heads = dynamic_cast<const SwinPretrainingNetwork*>(&network)) {
     const SwinHeadOutputs outputs = heads->ForwardHeads(input);
-    result = {{"rotation", outputs.rotation}, {"contrastive", outputs.contrastive}, {"reconstruction", outputs.reconstruction}};
+    result = {{"rotation", outputs.rotation},
+              {"contrastive", outputs.contrastive},
+              {"reconstruction", outputs.reconstruction}};
   } else {
     result = {{"output", network.Forward(input)}};
   }
@@ -112,8 +122,11 @@ absl::StatusOr<Tensors> Train(const Network& network) {
 }
 
 absl::Status DumpSmall(const fs::path& folder, const std::string& name, Decoder decoder) {
-  const std::unique_ptr<Network> network = MakeSwinUnetr(
-      {.name = "swin_unetr", .filters = 12, .seed = 3, .out_channels = decoder == Decoder::kStandard ? 2 : 1, .decoder = decoder});
+  const std::unique_ptr<Network> network = MakeSwinUnetr({.name = "swin_unetr",
+                                                          .filters = 12,
+                                                          .seed = 3,
+                                                          .out_channels = decoder == Decoder::kStandard ? 2 : 1,
+                                                          .decoder = decoder});
   AMAES_RETURN_IF_ERROR(WriteModel(folder / (name + "-model.safetensors"), *network));
   AMAES_RETURN_IF_ERROR(Write(folder / (name + "-float.safetensors"), Pass(*network, kTwo)));
   network->To(at::kCPU, at::kDouble);
@@ -123,7 +136,80 @@ absl::Status DumpSmall(const fs::path& folder, const std::string& name, Decoder 
   return Write(folder / (name + "-steps.safetensors"), steps);
 }
 
+at::Tensor BoxTensor(const std::vector<Box>& boxes) {
+  at::Tensor tensor = at::zeros({static_cast<std::int64_t>(boxes.size()), 6}, at::kLong);
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    for (int axis = 0; axis < 3; ++axis) {
+      tensor[i][axis] = boxes[i].start[axis];
+      tensor[i][3 + axis] = boxes[i].size[axis];
+    }
+  }
+  return tensor;
+}
+
+Sample SampleAt(std::int64_t position) {
+  const at::Tensor volume = RandomVolume(kTwo, position).to(at::kFloat);
+  Sample sample;
+  sample.position = position;
+  sample.shape = kTwo;
+  sample.input.assign(volume.const_data_ptr<float>(), volume.const_data_ptr<float>() + volume.numel());
+  return sample;
+}
+
+// SwinUNETR's own pretraining on three samples, of which the first two are a group: patches, draws, views and sums in
+// double. Then one step in float32, and what is written as a checkpoint.
+absl::Status DumpPretraining(const fs::path& folder) {
+  constexpr std::uint64_t kSeed = 21;
+  constexpr std::int64_t kGroup = 2;
+  const std::unique_ptr<Network> network =
+      MakeSwinUnetr({.name = "swin_unetr", .filters = 12, .seed = 3, .decoder = Decoder::kHeads});
+  const SwinObjective objective({.views = {.draw_seed = kSeed, .group = kGroup}});
+  const std::vector<Sample> samples{SampleAt(0), SampleAt(1), SampleAt(2)};
+  Tensors result;
+  for (const Sample& sample : samples) {
+    result.push_back({absl::StrCat("patch", sample.position), RandomVolume(kTwo, sample.position).to(at::kFloat)});
+    for (int view = 0; view < 2; ++view) {
+      const std::string name = absl::StrCat(sample.position, ".", view);
+      const SwinViewDraw draw = DrawSwinView(kSeed, SwinDrawsFor::kTraining, sample.position, view, kGroup, kTwo);
+      const SwinFill fill = DrawSwinFill(kSeed, SwinDrawsFor::kTraining, sample.position, view, draw, kTwo);
+      const at::Tensor noise = at::empty({kTwo[0], kTwo[1], kTwo[2]}, at::kFloat);
+      std::copy(fill.noise.begin(), fill.noise.end(), noise.mutable_data_ptr<float>());
+      result.push_back({"noise" + name, noise});
+      result.push_back({"noise_boxes" + name, BoxTensor(draw.noise)});
+      result.push_back({"copied_boxes" + name, BoxTensor(draw.copied)});
+      result.push_back({"turns" + name, at::full({}, draw.quarter_turns, at::kLong)});
+      result.push_back({"source" + name, at::full({}, draw.source, at::kLong)});
+    }
+  }
+  {
+    // The objective on the same weights in double, in micro-batches of a group.
+    const c10::AutoGradMode no_gradients(false);
+    network->To(at::kCPU, at::kDouble);
+    AMAES_ASSIGN_OR_RETURN(std::vector<double> sums, EvaluateCrops(objective, *network, samples, kGroup));
+    const at::Tensor values = at::empty({static_cast<std::int64_t>(sums.size())}, at::kDouble);
+    std::copy(sums.begin(), sums.end(), values.mutable_data_ptr<double>());
+    result.push_back({"sums", values});
+    network->To(at::kCPU, at::kFloat);
+  }
+  AMAES_RETURN_IF_ERROR(Write(folder / "pretraining.safetensors", result));
+  std::vector<std::int64_t> sizes;
+  for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
+  const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
+  const std::unique_ptr<Communicator> communicator = MakeSingleCommunicator();
+  AdamW optimizer(network->parameters(), plan, AdamWOptions{});
+  GradientBuckets buckets(network->parameters(), plan, *communicator, {});
+  TrainStep step(objective, *network, buckets, optimizer, *communicator,
+                 {.global_batch = 2, .micro_batch = 2, .lanes = 2});
+  std::size_t next = 0;
+  AMAES_RETURN_IF_ERROR(step.ComputeGradients(1, [&]() -> absl::StatusOr<Sample> { return samples[next++]; }, {}));
+  AMAES_RETURN_IF_ERROR(step.Update(1, kLearningRate).status());
+  AMAES_ASSIGN_OR_RETURN(const CheckpointShare share, CopyShare(*network, optimizer, 0, 1));
+  fs::create_directories(folder / "checkpoint");
+  return WriteShare(folder / "checkpoint", share).status();
+}
+
 absl::Status Dump(const fs::path& folder) {
+  AMAES_RETURN_IF_ERROR(DumpPretraining(folder));
   AMAES_RETURN_IF_ERROR(DumpSmall(folder, "segmentation", Decoder::kStandard));
   AMAES_RETURN_IF_ERROR(DumpSmall(folder, "masked", Decoder::kLight));
   AMAES_RETURN_IF_ERROR(DumpSmall(folder, "heads", Decoder::kHeads));

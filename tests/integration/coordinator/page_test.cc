@@ -124,9 +124,9 @@ TEST(ShardPlan, EveryVolumeOfThePassBelongsToOneRank) {
     entry.split = i < 3 ? Split::kHeldOut : Split::kTrain;
     dataset.entries.push_back(entry);
   }
-  PretrainSpec spec;
-  spec.global_batch = 7;
-  spec.workers = 3;
+  JobSpec spec;
+  spec.pretrain.global_batch = 7;
+  spec.pretrain.workers = 3;
   for (const std::int64_t step : {0, 2, 3, 100}) {
     const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""));
     std::int64_t volumes = 0, bytes = 0, lanes = 0, all_bytes = 0;
@@ -143,6 +143,22 @@ TEST(ShardPlan, EveryVolumeOfThePassBelongsToOneRank) {
     EXPECT_EQ(plan.position(), step * 7);
     EXPECT_EQ(plan.pass(), step * 7 / 20);
   }
+}
+
+TEST(ShardPlan, GroupsOfCoupledSamplesStayTogether) {
+  DatasetVersion dataset;
+  dataset.entries.resize(5);
+  for (CatalogueEntry& entry : dataset.entries) entry.split = Split::kTrain;
+  JobSpec spec;
+  spec.pretrain.network.name = "swin_unetr";
+  spec.pretrain.objective = {.name = "swinunetr", .group = 4};
+  spec.pretrain.global_batch = 12;
+  spec.pretrain.workers = 2;
+  const v1::ShardPlan plan = MakeShardPlan(spec, 0, 0, {}, dataset, *ResolveSelection(dataset, "", ""));
+  ASSERT_EQ(plan.shards_size(), 2);
+  EXPECT_EQ(plan.shards(0).last_lane(), 4);
+  EXPECT_EQ(plan.shards(1).first_lane(), 4);
+  EXPECT_EQ(plan.shards(1).last_lane(), 12);
 }
 
 }  // namespace

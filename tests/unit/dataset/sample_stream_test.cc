@@ -97,6 +97,19 @@ TEST(LanesOf, CoverTheBatchOnceAndEvenly) {
   }
 }
 
+TEST(LanesOf, GroupsStayWhole) {
+  for (std::int64_t group = 1; group <= 5; ++group) {
+    for (std::int64_t groups = 1; groups <= 9; ++groups) {
+      for (std::int64_t world = 1; world <= groups; ++world) {
+        for (std::int64_t rank = 0; rank < world; ++rank) {
+          const LaneRange whole = LanesOf(rank, world, groups), lanes = LanesOf(rank, world, groups * group, group);
+          ASSERT_EQ(lanes, (LaneRange{whole.first * group, whole.last * group}));
+        }
+      }
+    }
+  }
+}
+
 TEST(LanesOf, EveryWorldSizeReadsTheSameSamples) {
   const SampleStream stream(1, "digest", 13);
   constexpr std::int64_t kBatch = 7, kSteps = 9;

@@ -67,8 +67,8 @@ TEST(SwinDraws, BoxesKeepTheirLimits) {
     most = std::max(most, share);
     sum += share;
   }
-  EXPECT_THAT(shortest, ElementsAre(3, 1, 1));   // 5 %
-  EXPECT_THAT(longest, ElementsAre(15, 7, 7));   // below 25 %
+  EXPECT_THAT(shortest, ElementsAre(3, 1, 1));  // 5 %
+  EXPECT_THAT(longest, ElementsAre(15, 7, 7));  // below 25 %
   EXPECT_GT(most, 0.28);
   EXPECT_LT(most, 0.3 + 16.0 * 8 * 8 / VoxelCount(kPatch));  // the last box may reach beyond
   EXPECT_NEAR(sum / kDraws, 0.15, 0.015);
@@ -107,8 +107,8 @@ TEST(SwinDraws, NoiseFillsItsBoxesFromZeroToOne) {
     for (std::int64_t x = 0; x < box.size[0]; ++x) {
       for (std::int64_t y = 0; y < box.size[1]; ++y) {
         for (std::int64_t z = 0; z < box.size[2]; ++z) {
-          const auto at = static_cast<std::size_t>(
-              ((box.start[0] + x) * kPatch[1] + box.start[1] + y) * kPatch[2] + box.start[2] + z);
+          const auto at = static_cast<std::size_t>(((box.start[0] + x) * kPatch[1] + box.start[1] + y) * kPatch[2] +
+                                                   box.start[2] + z);
           ASSERT_EQ(fill.noise_mask[at], 1);
           low = std::min<double>(low, fill.noise[at]);
           high = std::max<double>(high, fill.noise[at]);

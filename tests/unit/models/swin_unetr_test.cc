@@ -88,13 +88,15 @@ TEST(SwinUnetr, EveryDecoderAnswersInThePatchsShape) {
   const c10::AutoGradMode no_gradients(false);
   const at::Tensor input = at::rand({2, 2, 32, 64, 32});
   for (const Decoder decoder : {Decoder::kLight, Decoder::kStandard}) {
-    ASSERT_OK_AND_ASSIGN(const auto network,
-                         MakeNetwork({.name = "swin_unetr", .filters = 12, .in_channels = 2, .out_channels = 3, .decoder = decoder}));
+    ASSERT_OK_AND_ASSIGN(
+        const auto network,
+        MakeNetwork({.name = "swin_unetr", .filters = 12, .in_channels = 2, .out_channels = 3, .decoder = decoder}));
     EXPECT_EQ(network->encoder_prefix(), "swinViT.");
     EXPECT_EQ(network->buffers().size(), 8u);
     EXPECT_EQ(network->Forward(input).sizes(), (std::vector<std::int64_t>{2, 3, 32, 64, 32}));
   }
-  const auto network = MakeSwinUnetr({.name = "swin_unetr", .filters = 12, .in_channels = 2, .decoder = Decoder::kHeads});
+  const auto network =
+      MakeSwinUnetr({.name = "swin_unetr", .filters = 12, .in_channels = 2, .decoder = Decoder::kHeads});
   const auto* heads = dynamic_cast<const SwinPretrainingNetwork*>(network.get());
   ASSERT_NE(heads, nullptr);
   const SwinHeadOutputs outputs = heads->ForwardHeads(input);

@@ -20,7 +20,7 @@ PretrainSpec FromPreset(const std::string& name) {
 
 TEST(Presets, AllAreValidOnceTheyHaveADataset) {
   EXPECT_THAT(PresetNames(), ElementsAre("amaes-mednext-l", "amaes-mednext-m", "amaes-resenc-l", "amaes-unet-b",
-                                         "amaes-unet-xl", "demo", "pretrain"));
+                                         "amaes-unet-xl", "demo", "pretrain", "swinunetr-ssl"));
   for (const std::string& name : PresetNames()) FromPreset(name);
 }
 
@@ -73,8 +73,20 @@ TEST(Presets, DemoRunsOnTwoCpuWorkers) {
   EXPECT_EQ(spec.threads_per_worker, 1);
 }
 
+TEST(Presets, SwinUnetrsOwnPretrainingIsTheScripts) {
+  const PretrainSpec spec = FromPreset("swinunetr-ssl");
+  EXPECT_EQ(spec.network.name, "swin_unetr");
+  EXPECT_EQ(spec.objective.name, "swinunetr");
+  EXPECT_EQ(spec.objective.group, 4);
+  EXPECT_EQ(spec.patch, Cube(96));
+  EXPECT_EQ(spec.optimizer.learning_rate, 4e-4);
+  EXPECT_EQ(spec.optimizer.weight_decay, 0.1);
+  EXPECT_EQ(spec.schedule.steps, 100000);
+  EXPECT_EQ(spec.schedule.warmup_steps, 500);
+}
+
 TEST(Presets, AnUnknownNameListsThem) {
-  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("amaes-unet-xl, demo, pretrain")));
+  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("amaes-unet-xl, demo, pretrain, swinunetr-ssl")));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "libs/spec/fields.h"
+#include "libs/spec/network_facts.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {
@@ -106,6 +107,62 @@ TEST(ValidateSpec, PatchAndMask) {
               ElementsAre(Problem("mask.ratio", "at least one")));
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.mask.ratio = std::nan(""); }),
               ElementsAre(Problem("mask.ratio", "is not a number")));
+}
+
+JobSpec Swin() {
+  JobSpec spec;
+  spec.pretrain.dataset.name = "brains";
+  spec.pretrain.network.name = "swin_unetr";
+  spec.pretrain.patch = Cube(96);
+  spec.pretrain.objective = {.name = "swinunetr", .group = 4};
+  spec.pretrain.global_batch = 8;
+  spec.pretrain.micro_batch = 4;
+  return spec;
+}
+
+TEST(ValidateSpec, SwinUnetrsOwnPretraining) {
+  const auto after = [](auto change) {
+    JobSpec spec = Swin();
+    change(spec.pretrain);
+    return ValidateSpec(spec);
+  };
+  EXPECT_THAT(after([](PretrainSpec&) {}), IsEmpty());
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.workers = 2; }), IsEmpty());
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.workers = 3; }),
+              ElementsAre(Problem("workers", "3 is more than the 2 groups of 4")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.global_batch = 10; }),
+              ElementsAre(Problem("objective.group", "4 does not divide global_batch 10")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.micro_batch = 2; }),
+              ElementsAre(Problem("micro_batch", "2 is no multiple of objective.group 4")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.micro_batch = 0; }),
+              ElementsAre(Problem("micro_batch", "give a multiple of objective.group 4")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.checkpoint.best_metric = "masked_r2"; }),
+              ElementsAre(Problem("checkpoint.best_metric", "no metric of objective swinunetr")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.network.name = "unet_b"; }),
+              ElementsAre(Problem("objective.name", "swinunetr needs network swin_unetr, not unet_b")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = {96, 64, 96}; }),
+              ElementsAre(Problem("objective.name", "y and z: the two must be equal, not 96x64x96")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = {64, 32, 32}; }), IsEmpty());
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = Cube(32); }),
+              ElementsAre(Problem("objective.name", "two tokens of 32x32x32")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.objective.group = 0; }), ElementsAre(Problem("objective.group", "0 is not")));
+  EXPECT_THAT(after([](PretrainSpec& spec) {
+                spec.objective.name = "masked";
+                spec.micro_batch = 3;
+              }),
+              IsEmpty());
+}
+
+// Both views of a sample are in the network at once, with everything that attention keeps.
+TEST(EstimateSpec, CountsBothViews) {
+  JobSpec spec = Swin();
+  spec.pretrain.network.filters = 48;
+  const std::int64_t two = EstimateSpec(spec).memory_per_worker_bytes;
+  const std::int64_t activations = SizeOfNetwork(NetworkOptionsOf(spec), spec.pretrain.patch).activations;
+  spec.pretrain.micro_batch = 8;
+  EXPECT_EQ(EstimateSpec(spec).memory_per_worker_bytes - two,
+            4 * (3 * 4 * 2 * activations + 3 * 4 * VoxelCount(spec.pretrain.patch)));
+  EXPECT_EQ(NetworkOptionsOf(spec).decoder, Decoder::kHeads);
 }
 
 TEST(ValidateSpec, Batches) {

@@ -72,7 +72,7 @@ inline TrainOptions OptionsOf(const Attempt& attempt, int rank) {
   options.spec_json = SpecToJson(attempt.job);
   options.title = options.job = "job-test";
   options.attempt = attempt.number;
-  options.lanes = LanesOf(rank, attempt.world_size, attempt.job.pretrain.global_batch);
+  options.lanes = LanesOf(rank, attempt.world_size, attempt.job.pretrain.global_batch, attempt.job.group());
   options.job_folder = attempt.folder;
   options.contract_json = "{}";
   options.dataset_digest = attempt.job.pretrain.dataset.digest;

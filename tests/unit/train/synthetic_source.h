@@ -102,6 +102,7 @@ struct SyntheticSource final : DataSource {
     for (std::int64_t i = 0; of > 0 && i < count; ++i) {
       Sample sample;
       sample.position = i;
+      sample.fixed = true;
       sample.volume = i % of;
       sample.shape = options.patch;
       sample.crop = DrawValidationCrop(options.seed, i, kSyntheticShape, options.patch);
