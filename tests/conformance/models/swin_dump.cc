@@ -203,7 +203,7 @@ absl::Status DumpPretraining(const fs::path& folder) {
   std::size_t next = 0;
   AMAES_RETURN_IF_ERROR(step.ComputeGradients(1, [&]() -> absl::StatusOr<Sample> { return samples[next++]; }, {}));
   AMAES_RETURN_IF_ERROR(step.Update(1, kLearningRate).status());
-  AMAES_ASSIGN_OR_RETURN(const CheckpointShare share, CopyShare(*network, optimizer, 0, 1));
+  AMAES_ASSIGN_OR_RETURN(const CheckpointShare share, CopyShare(*network, optimizer, /*average=*/nullptr, 0, 1));
   fs::create_directories(folder / "checkpoint");
   return WriteShare(folder / "checkpoint", share).status();
 }
