@@ -10,7 +10,7 @@
 namespace amaes {
 
 // Part of every checkpoint's manifest; resuming under another is refused. Raise when any draw changes.
-inline constexpr int kSamplingVersion = 1;
+inline constexpr int kSamplingVersion = 2;  // 2: augmentation
 
 // A crop of `size` voxels: along each axis the part [start, start + read) of the volume goes to [before, before + read) of
 // the crop; the rest is filled with the volume's minimum.
@@ -27,8 +27,8 @@ CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volum
 
 // AMAES masking: of the L tokens of a patch (patch[i]/token along each axis) exactly L - int(L * (1 - ratio)) are masked, a uniformly random subset.
 // Row-major over (x, y, z) of the token grid; 1 = masked.
-std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, const Shape3& patch, std::int64_t token,
-                                        double ratio);
+std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, const Shape3& patch,
+                                        std::int64_t token, double ratio);
 std::int64_t MaskedTokenCount(const Shape3& patch, std::int64_t token, double ratio);
 
 // The same for fixed validation crops; `index` counts them.

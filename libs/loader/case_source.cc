@@ -1,27 +1,28 @@
 #include "libs/loader/case_source.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status_macros.h"
 #include "libs/draws/foreground.h"
+#include "libs/loader/augmented_sample.h"
 
 namespace amaes {
 namespace {
 
 // The crop of stream number `number` that holds a labelled voxel. Skips the sample when its label map is damaged and the policy
 // is to skip.
-absl::Status FillAtForeground(CaseReader& reader, const LabelledCase& labelled, std::uint64_t seed, const Shape3& patch,
-                              std::int64_t number, Sample& sample) {
+absl::StatusOr<CropDraw> CropAtForeground(CaseReader& reader, const LabelledCase& labelled, std::uint64_t seed,
+                                          const Shape3& patch, std::int64_t number, Sample& sample) {
   const auto voxels = reader.Foreground(labelled);
   if (absl::IsDataLoss(voxels.status()) && reader.skip_damaged()) {
     sample.skipped = true;
-    return absl::OkStatus();
+    return CropDraw{};
   }
   if (!voxels.ok()) return voxels.status();
-  sample.crop = DrawForegroundCrop(seed, number, labelled.shape, patch, **voxels);
-  return reader.Fill(labelled, sample);
+  return DrawForegroundCrop(seed, number, labelled.shape, patch, **voxels);
 }
 
 class CaseSource final : public SampleSource {
@@ -57,11 +58,20 @@ class CaseSource final : public SampleSource {
  private:
   absl::Status Fill(const LabelledCase& labelled, Sample& sample) {
     const std::uint64_t seed = stream_.draw_seed();
+    const Shape3 size = DrawnCrop(options_.patch, options_.augmentation);
+    CropDraw drawn;
     if (DrawForegroundWanted(seed, sample.position, options_.foreground)) {
-      return FillAtForeground(*reader_, labelled, seed, options_.patch, sample.position, sample);
+      AMAES_ASSIGN_OR_RETURN(drawn, CropAtForeground(*reader_, labelled, seed, size, sample.position, sample));
+      if (sample.skipped) return absl::OkStatus();
+    } else {
+      drawn = DrawCrop(seed, sample.position, labelled.shape, size);
     }
-    sample.crop = DrawCrop(seed, sample.position, labelled.shape, options_.patch);
-    return reader_->Fill(labelled, sample);
+    const AugmentedSample augmented(options_.augmentation, seed, sample.position, options_.patch, drawn,
+                                    labelled.shape);
+    sample.crop = augmented.region();
+    AMAES_RETURN_IF_ERROR(reader_->Fill(labelled, sample));
+    if (!sample.skipped) augmented.Finish(std::nullopt, sample);
+    return absl::OkStatus();
   }
 
   const std::vector<LabelledCase>& cases_;
@@ -87,13 +97,16 @@ absl::StatusOr<Sample> FixedCaseCrops::Read(std::int64_t index) const {
   const std::int64_t place = index % crops_;
   sample.shape = patch_;
   sample.channels = static_cast<std::int64_t>(labelled.channels.size());
-  absl::Status status;
-  if (place == 0) {
-    status = FillAtForeground(*reader_, labelled, seed, patch_, place, sample);
-  } else {
-    sample.crop = DrawValidationCrop(seed, place, labelled.shape, patch_);
-    status = reader_->Fill(labelled, sample);
-  }
+  const auto fill = [&]() -> absl::Status {
+    if (place == 0) {
+      AMAES_ASSIGN_OR_RETURN(sample.crop, CropAtForeground(*reader_, labelled, seed, patch_, place, sample));
+      if (sample.skipped) return absl::OkStatus();
+    } else {
+      sample.crop = DrawValidationCrop(seed, place, labelled.shape, patch_);
+    }
+    return reader_->Fill(labelled, sample);
+  };
+  const absl::Status status = fill();
   if (!status.ok()) return Annotate(status, absl::StrCat("fixed crop ", index));
   return sample;
 }

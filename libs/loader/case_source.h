@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "libs/dataset/cases.h"
 #include "libs/dataset/sample_stream.h"
+#include "libs/draws/augment_draws.h"
 #include "libs/loader/case_reader.h"
 #include "libs/loader/sample_source.h"
 
@@ -17,7 +18,8 @@ namespace amaes {
 struct CaseSourceOptions {
   std::uint64_t seed = 1;
   Shape3 patch = Cube(128);
-  double foreground = 0.33;  // share of the crops that shall hold a labelled voxel
+  double foreground = 0.33;     // share of the crops that shall hold a labelled voxel
+  Augmentation augmentation{};  // of training samples; fixed crops have none
   std::int64_t global_batch = 1;
   LaneRange lanes;              // of this rank
   std::int64_t first_step = 0;  // where to begin (resume)

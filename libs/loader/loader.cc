@@ -11,6 +11,7 @@
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/modalities.h"
+#include "libs/loader/augmented_sample.h"
 #include "libs/loader/sample_reader.h"
 
 namespace amaes {
@@ -31,6 +32,12 @@ Selection SelectionOf(const DatasetVersion& version, const LoaderOptions& option
   return *std::move(everything);
 }
 
+// What every volume of a contract lies in, where there is such a range.
+std::optional<ValueRange> RangeOfContract(const Contract& contract) {
+  if (contract.name == "amaes") return ValueRange{0, 1};
+  return std::nullopt;
+}
+
 // One volume of the stream per position.
 class PretrainSource final : public SampleSource {
  public:
@@ -38,6 +45,7 @@ class PretrainSource final : public SampleSource {
       : options_(options),
         entries_(EntriesOf(version, Split::kTrain)),
         stream_(options.seed, version.digest, SelectionOf(version, options)),
+        range_(RangeOfContract(version.contract)),
         reader_(options, kOpenVolumes) {}
 
   absl::StatusOr<Sample> Read(std::int64_t number) override {
@@ -49,15 +57,20 @@ class PretrainSource final : public SampleSource {
     const CatalogueEntry& entry = *entries_[sample.volume];
     sample.group = GroupOf(options_.groups, entry.modality);
     sample.shape = options_.patch;
-    sample.crop = DrawCrop(stream_.draw_seed(), sample.position, entry.shape, options_.patch);
     sample.token_mask =
         DrawTokenMask(stream_.draw_seed(), sample.position, options_.patch, options_.token, options_.mask_ratio);
     if (WasSkipped(sample.position)) {
       sample.skipped = true;
       return sample;
     }
+    const CropDraw drawn =
+        DrawCrop(stream_.draw_seed(), sample.position, entry.shape, DrawnCrop(options_.patch, options_.augmentation));
+    const AugmentedSample augmented(options_.augmentation, stream_.draw_seed(), sample.position, options_.patch, drawn,
+                                    entry.shape);
+    sample.crop = augmented.region();
     const absl::Status status = reader_.Fill(entry, sample);
     if (!status.ok()) return Annotate(status, absl::StrCat("sample at position ", sample.position));
+    if (!sample.skipped) augmented.Finish(range_, sample);
     return sample;
   }
 
@@ -73,6 +86,7 @@ class PretrainSource final : public SampleSource {
   const LoaderOptions options_;
   const std::vector<const CatalogueEntry*> entries_;
   const SelectedStream stream_;
+  const std::optional<ValueRange> range_;
   SampleReader reader_;
 };
 
@@ -202,7 +216,8 @@ absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(const DatasetVersion& ver
   return Create(std::make_unique<PretrainSource>(version, options), {options.threads, options.prefetch}, clock);
 }
 
-std::unique_ptr<Loader> Loader::Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads, Clock& clock) {
+std::unique_ptr<Loader> Loader::Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads,
+                                       Clock& clock) {
   if (threads.threads == 0) return std::make_unique<DirectLoader>(std::move(source), clock);
   return std::make_unique<ThreadedLoader>(std::move(source), threads, clock);
 }

@@ -12,24 +12,26 @@
 #include "libs/base/clock.h"
 #include "libs/dataset/catalogue.h"
 #include "libs/dataset/selection.h"
+#include "libs/draws/augment_draws.h"
 #include "libs/draws/draws.h"
 #include "libs/loader/sample_source.h"
 
 namespace amaes {
 
 struct LoaderOptions {
-  std::filesystem::path volumes;   // the volume store
+  std::filesystem::path volumes;  // the volume store
   std::uint64_t seed = 1;
   Shape3 patch = Cube(128);
   std::int64_t token = 4;
   double mask_ratio = 0.6;
+  Augmentation augmentation{};  // of training samples; fixed crops have none
   std::int64_t global_batch = 1;
-  LaneRange lanes;                 // of this rank
+  LaneRange lanes;                                       // of this rank
   std::shared_ptr<const Selection> selection = nullptr;  // of the version; null: every training volume once
-  std::int64_t first_step = 0;     // where to begin (resume): O(1)
-  int threads = 1;                 // 0 = read in Next()
-  std::int64_t prefetch = 4;       // samples ready or in work ahead
-  std::int64_t cache_bytes = 0;    // of compressed chunks kept in memory
+  std::int64_t first_step = 0;                           // where to begin (resume): O(1)
+  int threads = 1;                                       // 0 = read in Next()
+  std::int64_t prefetch = 4;                             // samples ready or in work ahead
+  std::int64_t cache_bytes = 0;                          // of compressed chunks kept in memory
   bool skip_damaged = false;
   std::vector<std::string> groups{};  // of the version: ModalityGroups; empty: nothing is told apart
   // Positions that are skipped unread, ascending: an earlier attempt skipped them. Null: none.
@@ -50,7 +52,8 @@ class Loader {
   static absl::StatusOr<std::unique_ptr<Loader>> Create(const DatasetVersion& version, const LoaderOptions& options,
                                                         Clock& clock);
   // Over any source. `clock` outlives the loader.
-  static std::unique_ptr<Loader> Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads, Clock& clock);
+  static std::unique_ptr<Loader> Create(std::unique_ptr<SampleSource> source, const LoaderThreads& threads,
+                                        Clock& clock);
   virtual ~Loader() = default;
   // The next sample of this rank: lanes in order, steps in order. Blocks until it is ready.
   //   - DataLoss: a damaged chunk (policy fail), volume and chunk named.   - NotFound: a stored volume is missing.

@@ -24,6 +24,10 @@ void Place(const CropDraw& crop, const std::vector<float>& box, std::vector<floa
 
 absl::Status ReadPatch(StoredVolume& volume, const CropDraw& crop, std::vector<float>& patch) {
   const auto voxels = static_cast<std::size_t>(VoxelCount(crop.size));
+  if (VoxelCount(crop.read) == 0) {  // nothing of it lies in the volume
+    patch.assign(voxels, volume.minimum());
+    return absl::OkStatus();
+  }
   if (crop.read == crop.size) {
     patch.resize(voxels);
     return volume.ReadBox(crop.start, crop.read, absl::MakeSpan(patch));

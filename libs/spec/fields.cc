@@ -72,6 +72,19 @@ void AddData(std::vector<Field>& out) {
 void AddTraining(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
+      {"augment.preset", kTraining, AMAES_TRAINING(augment.preset), "", kNone,
+       {"none", "spatial", "basic", "intended", "reference"},
+       "none; spatial; basic = rotation and scale; intended = spatial and intensity, mistakes of the reference mended, which is why it is the "
+       "default of pretraining; reference = as its code does it (docs/augmentation.md). Finetuning: basic",
+       {"augmentation", "augmentation_preset", "aug"}},
+      {"augment.grid", kTraining, AMAES_TRAINING(augment.grid), "", kNone, {"preset", "whole", "half"},
+       "whole = the patch lies on voxels; half = an odd margin of the crop shifts it by half a voxel, so that every sample is resampled", {}},
+      {"augment.border", kTraining, AMAES_TRAINING(augment.border), "", kNone, {"preset", "volume", "crop"},
+       "beyond the drawn crop: volume = the scan goes on; crop = the crop's minimum, and the crop's range for clipping", {}},
+      {"augment.ringing", kTraining, AMAES_TRAINING(augment.ringing), "", kNone, {"preset", "relative", "absolute"},
+       "frequencies kept: relative = 96 to 128 of 128, whatever the patch; absolute = those numbers, which wrap around in patches below 128", {}},
+      {"augment.gamma_epsilon", kTraining, AMAES_TRAINING(augment.gamma_epsilon), "", {0, 1000}, {},
+       "added to a patch's range before the power; 0 = the preset's: 1e-7, or the 1 of the reference, which darkens", {}},
       {"optimizer.learning_rate", kTraining, AMAES_TRAINING(optimizer.learning_rate), "per step", {0, 10, true},
        {}, "AdamW's highest learning rate", {"lr", "learning_rate", "optimizer.lr"}},
       {"optimizer.beta1", kTraining, AMAES_TRAINING(optimizer.beta1), "", kMoment, {}, "decay of the first moment",

@@ -28,6 +28,14 @@ struct TrainingSpec {
     std::int64_t filters = 0;     // starting width; 0 = the name's own
   } network;
   Shape3 patch = Cube(128);  // voxels along x, y, z; multiples of what the network asks for
+  // What each preset does: docs/augmentation.md.
+  struct Augment {
+    std::string preset = "intended";  // none | spatial | basic | intended | reference
+    std::string grid = "preset";      // preset | whole | half: what an odd margin around the patch does
+    std::string border = "preset";    // preset | volume | crop: what lies beyond the drawn crop
+    std::string ringing = "preset";   // preset | relative | absolute: how many frequencies are kept
+    double gamma_epsilon = 0;         // added to the range; 0 = the preset's
+  } augment;
   struct Optimizer {
     double learning_rate = 1e-4;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
@@ -90,7 +98,10 @@ struct PretrainSpec : TrainingSpec {
   } loss;
 };
 
-struct FinetuneSpec : TrainingSpec {};
+struct FinetuneSpec : TrainingSpec {
+  // The whole package makes a pretrained network forget (arXiv 2408.00640).
+  FinetuneSpec() { augment.preset = "basic"; }
+};
 
 struct EvaluateSpec {
   std::int64_t workers = 1;  // slots that share the cases

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "libs/spec/augment_choice.h"
 #include "libs/spec/network_facts.h"
 #include "libs/spec/spec_io.h"
 
@@ -64,7 +65,12 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
   const std::int64_t views = IsSwinPretraining(spec) ? 2 : 1;  // of a sample, in the network at once
   const std::int64_t activations = 3 * element * micro_batch * views * size.activations;
   // Input, target and mask of each sample ready ahead.
-  const std::int64_t loader = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
+  const Augmentation augmentation = AugmentationOf(spec);
+  const std::int64_t samples = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
+  // Of each thread: the region read and its spline's coefficients, and the displacement of every voxel.
+  const std::int64_t region = VoxelCount(augmentation.spatial() ? WideCrop(job.patch) : job.patch);
+  const std::int64_t transforms = augmentation.spatial() ? 4 * (2 * region + 3 * voxels) * job.loader.threads : 0;
+  const std::int64_t loader = samples + transforms;
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
   const std::int64_t cache = job.loader.cache_mib * kMiB;
   out.memory_per_worker_bytes = state + activations + loader + cache + program;

@@ -13,6 +13,7 @@
 #include "libs/dataset/catalogue.h"
 #include "libs/dataset/modalities.h"
 #include "libs/dataset/selection.h"
+#include "libs/spec/augment_choice.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/make_objective.h"
@@ -87,13 +88,15 @@ absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVers
   return std::make_shared<const Selection>(*std::move(selection));
 }
 
-LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const PretrainSpec& spec,
+LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const JobSpec& job,
                                     std::shared_ptr<const Selection> selection, std::vector<std::string> groups) {
+  const PretrainSpec& spec = job.pretrain;
   return {.volumes = start.volumes_folder,
           .seed = spec.seed,
           .patch = spec.patch,
           .token = spec.mask.token,
           .mask_ratio = spec.mask.ratio,
+          .augmentation = AugmentationOf(job),
           .global_batch = spec.global_batch,
           .lanes = {start.first_lane, start.last_lane},
           .selection = std::move(selection),
@@ -121,7 +124,7 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
   absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, training, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
   const std::vector<std::string> groups = ModalityGroups(*version);
-  DatasetSource data(*version, PretrainLoaderOptions(start, spec.pretrain, std::move(selection), groups), clock);
+  DatasetSource data(*version, PretrainLoaderOptions(start, spec, std::move(selection), groups), clock);
   absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(spec, *device, groups);
   if (!objective.ok()) return WithReason(objective.status(), "BAD_SPEC", /*retryable=*/false);
   const TrainOptions options{.spec = spec,
