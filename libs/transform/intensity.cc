@@ -130,6 +130,14 @@ std::int64_t NearestVoxel(std::int64_t o, std::int64_t size, std::int64_t coarse
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::floor(place + 0.5)), 0, size - 1);
 }
 
+std::vector<double> FinePlaces(std::int64_t size, std::int64_t coarse) {
+  std::vector<double> places;
+  for (std::int64_t o = 0; o < size; ++o) {
+    places.push_back((static_cast<double>(o) + 0.5) * static_cast<double>(coarse) / static_cast<double>(size) - 0.5);
+  }
+  return places;
+}
+
 void LowerResolution(const Shape3& shape, const Shape3& coarse, bool clip, absl::Span<float> patch) {
   if (coarse == shape) return;
   const ValueRange bounds = Bounds(patch, clip);
@@ -150,12 +158,8 @@ void LowerResolution(const Shape3& shape, const Shape3& coarse, bool clip, absl:
   Shape3 now = coarse;
   for (int axis = 2; axis >= 0; --axis) {
     if (now[axis] == shape[axis]) continue;
-    std::vector<double> places;
-    for (std::int64_t o = 0; o < shape[axis]; ++o) {
-      places.push_back(
-          (static_cast<double>(o) + 0.5) * static_cast<double>(coarse[axis]) / static_cast<double>(shape[axis]) - 0.5);
-    }
-    const AxisFilter filter = SplineAt(places, {coarse[axis], 0, coarse[axis]}, Beyond::kEdge);
+    const AxisFilter filter =
+        SplineAt(FinePlaces(shape[axis], coarse[axis]), {coarse[axis], 0, coarse[axis]}, Beyond::kEdge);
     const std::int64_t after = Inner(now, axis), before = VoxelCount(now) / (now[axis] * after);
     next.resize(static_cast<std::size_t>(before * shape[axis] * after));
     ApplyFilter(filter, before, after, values, absl::MakeSpan(next));

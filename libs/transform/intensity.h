@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "libs/draws/augment_draws.h"
@@ -30,6 +31,8 @@ void ApplyGamma(const GammaDraw& draw, double epsilon, bool clip, absl::Span<flo
 std::int64_t KeptFrequencies(const RingDraw& draw, std::int64_t size, bool absolute);
 // The voxel of `size` that place `o` of `coarse` shows: nearest to (o + 0.5) * (size / coarse) - 0.5, halves upwards.
 std::int64_t NearestVoxel(std::int64_t o, std::int64_t size, std::int64_t coarse);
+// And back: where each of `size` voxels lies among those of `coarse`.
+std::vector<double> FinePlaces(std::int64_t size, std::int64_t coarse);
 
 // All that `draw` names, in order, on channel `channel` of a sample. Noise of (seed, position), field = channel.
 void ApplyIntensity(const IntensityDraw& draw, const Augmentation& augmentation, std::uint64_t seed,
