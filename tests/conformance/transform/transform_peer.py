@@ -6,7 +6,9 @@ import pathlib
 import subprocess
 from unittest import mock
 
+import nibabel
 import numpy
+from yucca.functional.preprocessing import preprocess_case_for_training_without_label
 from yucca.functional.transforms.bias_field import bias_field
 from yucca.functional.transforms.blur import blur
 from yucca.functional.transforms.gamma import augment_gamma
@@ -54,6 +56,25 @@ class Transforms:
         return out.reshape(shape) if shape else out
 
 
+def preprocessed(path):
+    """A scan as yucca prepares it for training."""
+    images, _ = preprocess_case_for_training_without_label(
+        images=[nibabel.load(path)], normalization_operation=["volume_wise_znorm"], target_orientation="RAS",
+        target_spacing=numpy.array([1.0, 1.0, 1.0]), intensities=None)
+    return numpy.asarray(images[0], numpy.float32)
+
+
+def centre(array, size):
+    """Of each axis the middle `size` voxels; padded with the minimum where there are fewer."""
+    for axis in range(3):
+        missing = max(0, size - array.shape[axis])
+        pad = [(missing // 2, missing - missing // 2) if a == axis else (0, 0) for a in range(3)]
+        array = numpy.pad(array, pad, constant_values=array.min())
+        begin = (array.shape[axis] - size) // 2
+        array = numpy.take(array, range(begin, begin + size), axis)
+    return array
+
+
 def middle(crop, patch, whole=False):
     """Of the patch in the crop, as the reference has it; or on whole samples."""
     margin = [c - p for c, p in zip(crop, patch)]
@@ -76,11 +97,11 @@ def given(**functions):
 
 
 def yucca_spatial(image, patch, angles=None, factor=None, elastic=None, label=None):
-    """elastic: (alpha, sigma, noise in [-1, 1) of shape (3, *patch))."""
+    """elastic: (alpha, sigma, noise in [-1, 1) of shape (3, *patch)); noise None: drawn by it."""
     alpha, sigma, field = elastic or (None, None, None)
-    fields = iter((field.astype(float) + 1) / 2) if elastic else None
+    fields = iter((field.astype(float) + 1) / 2) if field is not None else None
     angle = angles or (0, 0, 0)
-    with given(random=lambda shape: next(fields)):
+    with given(random=lambda shape: next(fields)) if fields else contextlib.nullcontext():
         out, labels = spatial(
             image[None, None], patch, p_deform=1 if elastic else 0, p_rot=1 if angles else 0, p_rot_per_axis=1, p_scale=1 if factor else 0, alpha=alpha,
             sigma=sigma, x_rot=angle[0], y_rot=angle[1], z_rot=angle[2], scale_factor=factor, clip_to_input_range=True, random_crop=False,
@@ -89,7 +110,8 @@ def yucca_spatial(image, patch, angles=None, factor=None, elastic=None, label=No
 
 
 def yucca_noise(kind, image, sigma, field, clip=True):
-    with given(normal=lambda mean, deviation, shape: mean + deviation * field.astype(float)):
+    """`field` None: drawn by it."""
+    with contextlib.nullcontext() if field is None else given(normal=lambda mean, deviation, shape: mean + deviation * field.astype(float)):
         return {"additive_noise": additive_noise, "multiplicative_noise": multiplicative_noise}[kind](image.astype(float), 0, sigma, clip)
 
 
