@@ -39,6 +39,7 @@ struct CheckpointManifest {
   std::int64_t dataset_version = 0;
   std::string dataset_selection;               // digest of the selected list; "" = every training volume once
   std::string parent;                          // checkpoint this attempt resumed from, "" = from scratch
+  std::string initialised_from{};              // what the run began with: "job:NAME@…" or a path, and its SHA-256; "" = random
   std::string software;                        // "amaes 0.1.0"
   std::string written;                         // RFC 3339, UTC
   std::map<std::string, double> metrics;       // e.g. loss_masked

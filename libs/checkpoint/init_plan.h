@@ -9,6 +9,9 @@
 
 namespace amaes {
 
+// In the folder of a job: its load report, InitReportJson.
+inline constexpr char kInitReport[] = "init.json";
+
 struct TensorShape {
   std::string name;
   std::vector<std::int64_t> shape;

@@ -210,6 +210,7 @@ std::string ManifestToJson(const CheckpointManifest& manifest) {
               {"parent", manifest.parent},
               {"software", manifest.software},
               {"written", manifest.written}};
+  if (!manifest.initialised_from.empty()) out["initialised_from"] = manifest.initialised_from;
   out["metrics"] = Json::object();
   for (const auto& [name, value] : manifest.metrics) out["metrics"][name] = FromDouble(value);
   out["ledger"] = Json::object();
@@ -249,6 +250,7 @@ absl::StatusOr<CheckpointManifest> ManifestFromJson(const std::string& json) {
   reader.Read("dataset_digest", out.dataset_digest);
   reader.Read("dataset_selection", out.dataset_selection);
   reader.Read("parent", out.parent);
+  if (object->contains("initialised_from")) reader.Read("initialised_from", out.initialised_from);
   reader.Read("software", out.software);
   reader.Read("written", out.written);
   ReadMaps(reader, out);

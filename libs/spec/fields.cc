@@ -9,6 +9,7 @@ namespace {
 constexpr KindSet kAll{JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluate, JobKind::kIngest};
 constexpr KindSet kTraining{JobKind::kPretrain, JobKind::kFinetune};
 constexpr KindSet kPretrain{JobKind::kPretrain};
+constexpr KindSet kFinetune{JobKind::kFinetune};
 constexpr KindSet kIngest{JobKind::kIngest};
 
 constexpr FieldRange kNone{};
@@ -161,6 +162,58 @@ void AddPlaces(std::vector<Field>& out) {
   // clang-format on
 }
 
+void AddFinetune(std::vector<Field>& out) {
+  // clang-format off
+  out.insert(out.end(), {
+      {"dataset.channels", kFinetune, AMAES_AT(finetune.cases.channels), "", kNone, {},
+       "modalities of a case in the network's order, e.g. \"FLAIR,T1w\"; empty = each labelled volume is a case",
+       {"channels", "modalities"}},
+      {"dataset.train_cases", kFinetune, AMAES_AT(finetune.cases.train_cases), "cases", {0, 1e9}, {},
+       "few-shot: so many of the training cases, the first of one order; 0 = all", {"n_samples", "train_cases", "shots"}},
+      {"dataset.validation_share", kFinetune, AMAES_AT(finetune.cases.validation_share), "", {0, 1, false, true}, {},
+       "of the subjects that are not held out", {"val_split", "validation_split"}},
+      {"dataset.case_seed", kFinetune, AMAES_AT(finetune.cases.case_seed), "", {-1, 1e15}, {},
+       "of the division and the choice of cases; -1 = seed", {"split_seed"}},
+      {"network.deep_supervision", kFinetune, AMAES_AT(finetune.outputs.deep_supervision), "", kNone, {},
+       "the loss is over coarser outputs too, with weights 1, 1/2, 1/4, …", {"deep_supervision"}},
+      {"network.in_channels", kFinetune, AMAES_AT(finetune.outputs.in_channels), "channels", {0, 4096}, {},
+       "of dataset.channels; filled at submit", {}},
+      {"network.out_channels", kFinetune, AMAES_AT(finetune.outputs.out_channels), "channels", {0, 4096}, {},
+       "of labels.classes; filled at submit", {"num_classes"}},
+      {"labels.classes", kFinetune, AMAES_AT(finetune.labels.classes), "", kNone, {},
+       "NAME=VALUES, separated by commas, e.g. \"necrosis=1,oedema=2\" or, as regions, \"WT=1+2+4,TC=1+4\"; empty = each value is a class",
+       {"classes", "labels"}},
+      {"labels.regions", kFinetune, AMAES_AT(finetune.labels.regions), "", kNone, {},
+       "classes may overlap: each is found for itself", {"regions"}},
+      {"labels.background", kFinetune, AMAES_AT(finetune.labels.background), "", kNone, {},
+       "label values that count as background beside 0, joined by +", {}},
+      {"sampling.foreground", kFinetune, AMAES_AT(finetune.sampling.foreground), "", {0, 1}, {},
+       "share of the crops that hold a labelled voxel", {"p_oversample_foreground", "oversample_foreground_percent"}},
+      {"schedule.epochs", kFinetune, AMAES_AT(finetune.epochs.epochs), "epochs", {1, 1e7}, {},
+       "used when schedule.steps is 0", {"epochs", "max_epochs"}},
+      {"schedule.epoch_steps", kFinetune, AMAES_AT(finetune.epochs.epoch_steps), "steps", {1, 1e7}, {},
+       "in an epoch; the learning rate changes after each", {"train_batches_per_step", "num_iterations_per_epoch"}},
+      {"schedule.period_ratio", kFinetune, AMAES_AT(finetune.epochs.period_ratio), "", {1, 1e3}, {},
+       "half a period of the cosine over the length of the run", {}},
+      {"schedule.floor", kFinetune, AMAES_AT(finetune.epochs.floor), "per step", {0, 1}, {},
+       "learning rate at the end of the cosine", {"eta_min"}},
+      {"init.from", kFinetune, AMAES_AT(finetune.init.from), "", kNone, {},
+       "job:NAME[@STEP, @last or @best], or an absolute path of a checkpoint folder or a .safetensors file; empty = random weights",
+       {"init_from", "pretrained", "init", "checkpoint"}},
+      {"init.scratch", kFinetune, AMAES_AT(finetune.init.scratch), "", kNone, {},
+       "random weights in spite of init.from: the matched control", {"from_scratch"}},
+      {"init.load_decoder", kFinetune, AMAES_AT(finetune.init.load_decoder), "", kNone, {},
+       "layers of the decoder too, where they fit", {"load_decoder"}},
+      {"init.allow_mismatch", kFinetune, AMAES_AT(finetune.init.allow_mismatch), "", kNone, {},
+       "an encoder that does not fit in full is taken as far as it does", {}},
+      {"init.freeze_encoder_steps", kFinetune, AMAES_AT(finetune.init.freeze_encoder_steps), "steps", kSteps, {},
+       "first steps in which the decoder trains alone", {"decoder_warmup_steps", "freeze_encoder"}},
+      {"init.path", kFinetune, AMAES_AT(finetune.init.path), "", kNone, {}, "file of the weights; filled at submit", {}},
+      {"init.sha256", kFinetune, AMAES_AT(finetune.init.sha256), "", kNone, {}, "of that file; filled at submit", {}},
+  });
+  // clang-format on
+}
+
 void AddIngest(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
@@ -211,6 +264,7 @@ const std::vector<Field>& SpecFields() {
     AddData(*out);
     AddTraining(*out);
     AddPlaces(*out);
+    AddFinetune(*out);
     AddIngest(*out);
     return out;
   }();

@@ -99,8 +99,48 @@ struct PretrainSpec : TrainingSpec {
 };
 
 struct FinetuneSpec : TrainingSpec {
-  // The whole package makes a pretrained network forget (arXiv 2408.00640).
-  FinetuneSpec() { augment.preset = "basic"; }
+  FinetuneSpec() {
+    augment.preset = "basic";  // the whole package makes a pretrained network forget (arXiv 2408.00640)
+    optimizer.weight_decay = 3e-5;
+    schedule.warmup_steps = 0;
+    global_batch = 8;
+    validation.crops = 2;  // of each case
+  }
+  // Fields of the groups dataset, network and schedule that only finetuning has.
+  struct Cases {
+    std::string channels{};         // modalities in the network's order, e.g. "FLAIR,T1w"; empty = each labelled volume is a case
+    std::int64_t train_cases = 0;   // few-shot: as many training cases; 0 = all
+    double validation_share = 0.2;  // of the subjects that are not held out
+    std::int64_t case_seed = -1;    // of division and choice; -1 = seed; resolved at submit
+  } cases;
+  struct Outputs {
+    bool deep_supervision = false;
+    std::int64_t in_channels = 0, out_channels = 0;  // filled at submit
+  } outputs;
+  struct Epochs {
+    std::int64_t epochs = 500;       // used when schedule.steps = 0
+    std::int64_t epoch_steps = 100;  // steps in an epoch; the learning rate changes after each
+    double period_ratio = 1.15;      // half a period of the cosine, in runs: it stops before the floor
+    double floor = 1e-9;             // learning rate at its end
+  } epochs;
+  struct Labels {
+    std::string classes{};     // NAME=VALUES, …; empty = each value is a class; resolved at submit
+    bool regions = false;      // classes may overlap: a sigmoid each
+    std::string background{};  // values that are background beside 0, joined by +
+  } labels;
+  struct Sampling {
+    double foreground = 0.33;  // share of the crops that hold a labelled voxel
+  } sampling;
+  struct Init {
+    std::string from{};  // job:NAME[@STEP|@last|@best], or an absolute path of a checkpoint folder or a .safetensors file
+    bool scratch = false;         // the same job from random weights: the matched control
+    bool load_decoder = false;    // layers of the decoder too, where they fit
+    bool allow_mismatch = false;  // an encoder that does not fit in full is taken as far as it does
+    std::int64_t freeze_encoder_steps = 0;  // first steps in which the decoder trains alone
+    std::string path{}, sha256{};           // of the weights; filled at submit
+  } init;
+
+  std::uint64_t CaseSeed() const { return cases.case_seed < 0 ? seed % 1'000'000'000'000'000 : static_cast<std::uint64_t>(cases.case_seed); }
 };
 
 struct EvaluateSpec {

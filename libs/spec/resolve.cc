@@ -15,12 +15,29 @@ bool IsSwinPretraining(const JobSpec& spec) {
   return spec.kind == JobKind::kPretrain && spec.pretrain.objective.name == "swinunetr";
 }
 
+void ResolveFinetune(const DatasetFacts& dataset, FinetuneSpec& job) {
+  job.outputs.in_channels = dataset.in_channels;
+  job.outputs.out_channels = dataset.out_channels;
+  job.labels.classes = dataset.classes;
+  job.init.path = dataset.init_path;
+  job.init.sha256 = dataset.init_sha256;
+  job.cases.case_seed = static_cast<std::int64_t>(job.CaseSeed());
+  if (job.schedule.steps == 0) job.schedule.steps = job.epochs.epochs * job.epochs.epoch_steps;
+}
+
 }  // namespace
 
 NetworkOptions NetworkOptionsOf(const JobSpec& spec) {
   const TrainingSpec& training = spec.training();
   NetworkOptions options{.name = training.network.name, .filters = training.network.filters, .seed = training.seed};
   if (IsSwinPretraining(spec)) options.decoder = Decoder::kHeads;
+  if (spec.kind != JobKind::kFinetune) return options;
+  options.in_channels = std::max<std::int64_t>(1, spec.finetune.outputs.in_channels);
+  options.out_channels = std::max<std::int64_t>(1, spec.finetune.outputs.out_channels);
+  options.decoder = Decoder::kStandard;
+  options.skips = true;
+  options.deep_supervision = spec.finetune.outputs.deep_supervision;
+  options.head = Head::kSegmentation;
   return options;
 }
 
@@ -31,6 +48,7 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   job.dataset.digest = dataset.digest;
   job.dataset.selection = dataset.selection;
   job.network.filters = FiltersOf(NetworkOptionsOf(spec));
+  if (spec.kind == JobKind::kFinetune) ResolveFinetune(dataset, spec.finetune);
   TrainingSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
     // Whole steps per pass, as the reference counts. The stream goes on over the end of a pass, so that every volume comes.

@@ -47,7 +47,13 @@ struct DatasetFacts {
   std::string digest;
   std::int64_t pass_length = 0;  // samples: training volumes, each as often as the selection repeats it
   std::string selection{};       // digest; empty without filter and repeats
+  // Of finetuning: channels of a case and of the output, the classes in full, the weights to begin with.
+  std::int64_t in_channels = 0, out_channels = 0;
+  std::string classes{};
+  std::string init_path{}, init_sha256{};
 };
+
+
 // Fills what depends on the dataset and on other fields (version, digest, selection, steps, warm-up, filters, device); afterwards
 // no field means "choose for me" except device=auto. Requires a valid spec.
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/network_facts.h"
@@ -174,6 +175,23 @@ void CheckBestMetric(const JobSpec& spec, Problems& out) {
   }
 }
 
+void CheckFinetune(const FinetuneSpec& spec, Problems& out) {
+  if (!spec.dataset.repeats.empty()) {
+    out.push_back({"dataset.repeats", "is of pretraining: in a pass of finetuning every case comes once"});
+  }
+  const FinetuneSpec::Init& init = spec.init;
+  const bool named = !init.from.empty();
+  if (named && init.from[0] != '/' && !absl::StartsWith(init.from, "job:")) {
+    out.push_back({"init.from", absl::StrCat(Quoted(init.from), " is neither job:NAME nor an absolute path")});
+  }
+  if (init.freeze_encoder_steps > 0 && (!named || init.scratch)) {
+    out.push_back({"init.freeze_encoder_steps", "a random encoder must train: give init.from, or 0"});
+  }
+  if (!init.sha256.empty() && !IsHex64(init.sha256)) {
+    out.push_back({"init.sha256", absl::StrCat(Quoted(init.sha256), " is not 64 hexadecimal digits")});
+  }
+}
+
 void CheckIngest(const IngestSpec& spec, Problems& out) {
   CheckDatasetName("dataset", spec.dataset, out);
   if (spec.from.empty()) {
@@ -206,6 +224,7 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
     CheckMask(spec.pretrain, crossing);
     CheckObjective(spec.pretrain, crossing);
   }
+  if (spec.kind == JobKind::kFinetune) CheckFinetune(spec.finetune, crossing);
   if (spec.kind == JobKind::kIngest) CheckIngest(spec.ingest, crossing);
   Problems out;
   for (const Field& field : SpecFields()) {

@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -15,6 +17,9 @@ namespace amaes {
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double weight_decay = 0.01;  // on all parameters, norms and biases too
+  // Parameters whose names begin with the prefix do not change in the first updates, and count their own from then on.
+  std::string late_prefix{};
+  std::int64_t late_updates = 0;
 };
 
 // Not thread-safe. Throws c10::Error.
@@ -40,6 +45,15 @@ class AdamW {
   std::vector<at::Tensor> parameters_flat_, first_flat_, second_flat_;  // one per bucket
   std::vector<at::Tensor> updates_;                                     // float32 scalars: the update's number
   std::vector<NamedTensor> first_moments_, second_moments_;
+
+  // With late parameters the update goes by parameter, not by bucket.
+  struct Piece {
+    std::size_t bucket = 0;
+    BucketSlot slot;
+  };
+  void StepPieces(const std::vector<Piece>& pieces, const std::vector<at::Tensor>& gradients, double learning_rate,
+                  std::int64_t update, const at::Tensor& gradient_divisor, const at::Tensor& skip_if_one);
+  std::vector<Piece> late_, prompt_;
 };
 
 }  // namespace amaes

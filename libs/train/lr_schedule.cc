@@ -1,9 +1,21 @@
 #include "libs/train/lr_schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace amaes {
+
+namespace {
+
+double EpochCosine(const LrSchedule& schedule, std::int64_t step) {
+  const std::int64_t epochs = (schedule.steps + schedule.epoch_steps - 1) / schedule.epoch_steps;
+  const double period = std::max(1.0, std::floor(schedule.period_ratio * static_cast<double>(epochs)));
+  const auto epoch = static_cast<double>(step / schedule.epoch_steps);
+  return schedule.floor + 0.5 * (schedule.learning_rate - schedule.floor) * (1.0 + std::cos(std::numbers::pi * epoch / period));
+}
+
+}  // namespace
 
 double LearningRateAt(const LrSchedule& schedule, std::int64_t step) {
   const double lr = schedule.learning_rate;
@@ -11,6 +23,7 @@ double LearningRateAt(const LrSchedule& schedule, std::int64_t step) {
     const double start = lr * schedule.warmup_start_factor;
     return start + (lr - start) * static_cast<double>(step) / static_cast<double>(schedule.warmup_steps);
   }
+  if (schedule.epoch_steps > 0) return EpochCosine(schedule, step);
   if (step >= schedule.steps) return 0.0;
   const double done = static_cast<double>(step - schedule.warmup_steps);
   const double all = static_cast<double>(schedule.steps - schedule.warmup_steps);

@@ -26,6 +26,7 @@
 #include "libs/train/failure.h"
 #include "libs/train/final_picture.h"
 #include "libs/train/gradient_buckets.h"
+#include "libs/train/initial_weights.h"
 #include "libs/train/lr_schedule.h"
 #include "libs/train/metrics_log.h"
 #include "libs/train/micro_batch.h"
@@ -46,6 +47,22 @@ constexpr char kBest[] = "best";
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
 constexpr char kCitation[] = "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
 
+LrSchedule ScheduleOf(const JobSpec& spec) {
+  const TrainingSpec& training = spec.training();
+  LrSchedule out{.learning_rate = training.optimizer.learning_rate, .steps = training.schedule.steps,
+                 .warmup_steps = training.schedule.warmup_steps,
+                 .warmup_start_factor = training.schedule.warmup_start_factor};
+  if (spec.kind != JobKind::kFinetune) return out;
+  out.epoch_steps = spec.finetune.epochs.epoch_steps;
+  out.period_ratio = spec.finetune.epochs.period_ratio;
+  out.floor = spec.finetune.epochs.floor;
+  return out;
+}
+
+std::int64_t FrozenSteps(const JobSpec& spec) {
+  return spec.kind == JobKind::kFinetune ? spec.finetune.init.freeze_encoder_steps : 0;
+}
+
 class TrainLoop {
  public:
   TrainLoop(const TrainOptions& options, const TrainEnvironment& environment)
@@ -54,10 +71,7 @@ class TrainLoop {
         spec_(options.spec.training()),
         rank_(environment.communicator.rank()),
         world_size_(environment.communicator.world_size()),
-        schedule_{.learning_rate = spec_.optimizer.learning_rate,
-                  .steps = spec_.schedule.steps,
-                  .warmup_steps = spec_.schedule.warmup_steps,
-                  .warmup_start_factor = spec_.schedule.warmup_start_factor},
+        schedule_(ScheduleOf(options.spec)),
         writer_({.checkpoints = options.job_folder / "checkpoints",
                  .keep = spec_.checkpoint.keep,
                  .device = options.device},
@@ -73,6 +87,7 @@ class TrainLoop {
   absl::StatusOr<std::int64_t> MicroBatch();
   absl::StatusOr<std::int64_t> ChooseMicroBatch();
   absl::Status Restore();
+  absl::Status Initialise();
   absl::Status OpenFiles(const CheckpointManifest* from);
   absl::StatusOr<SkipPositions> EarlierSkips(const std::filesystem::path& ledgers) const;
   absl::Status OneStep();
@@ -164,7 +179,8 @@ absl::Status TrainLoop::MakeState() {
     optimizer_ = std::make_unique<AdamW>(
         network_->parameters(), plan,
         AdamWOptions{.beta1 = optimizer.beta1, .beta2 = optimizer.beta2, .epsilon = optimizer.epsilon,
-                     .weight_decay = optimizer.weight_decay});
+                     .weight_decay = optimizer.weight_decay,
+                     .late_prefix = network_->encoder_prefix(), .late_updates = FrozenSteps(options_.spec)});
     if (averaged_) {
       average_ = std::make_unique<WeightAverage>(network_->parameters(), plan, spec_.ema.decay);
       average_->Show(*averaged_, *network_);
@@ -216,7 +232,10 @@ absl::Status TrainLoop::Restore() {
                     environment_.report, options_.resume_timeout);
   if (absl::IsDataLoss(found.status()) || absl::IsNotFound(found.status())) return StorageFailure(found.status());
   AMAES_RETURN_IF_ERROR(CollectiveFailure(found.status()));
-  if (!found->has_value()) return OpenFiles(nullptr);
+  if (!found->has_value()) {
+    AMAES_RETURN_IF_ERROR(Initialise());
+    return OpenFiles(nullptr);
+  }
   const auto& [folder, manifest] = **found;
   const std::string name = folder.filename().string();
   AMAES_RETURN_IF_ERROR(WithReason(CheckResumable(manifest, spec_, options_.dataset_digest), "RESUME_REFUSED", false));
@@ -233,6 +252,23 @@ absl::Status TrainLoop::Restore() {
   }
   LogInfo("train", "resumed", {{"checkpoint", name}, {"step", step_}});
   return OpenFiles(&manifest);
+}
+
+absl::Status TrainLoop::Initialise() {
+  if (!options_.initial_weights) return absl::OkStatus();
+  const InitialWeights& weights = *options_.initial_weights;
+  const absl::StatusOr<InitPlan> plan = LoadInitialWeights(weights, *network_);
+  if (absl::IsFailedPrecondition(plan.status()) || absl::IsNotFound(plan.status())) {
+    return WithReason(plan.status(), "INIT_REFUSED", /*retryable=*/false);
+  }
+  AMAES_RETURN_IF_ERROR(StorageFailure(plan.status()));
+  if (average_) {
+    AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("average of initial weights", [&] { average_->Restart(network_->parameters()); })));
+  }
+  if (rank_ != 0) return absl::OkStatus();
+  const std::string report = InitReportJson(*plan, weights.from, weights.sha256);
+  for (const std::string& line : InitReportLines(report)) LogInfo("train", line, {});
+  return StorageFailure(files::WriteAtomic(options_.job_folder / kInitReport, report));
 }
 
 absl::Status TrainLoop::OpenFiles(const CheckpointManifest* from) {
@@ -372,6 +408,9 @@ CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
   manifest.dataset_version = spec_.dataset.version;
   manifest.dataset_selection = spec_.dataset.selection;
   manifest.parent = parent_;
+  if (options_.initial_weights) {
+    manifest.initialised_from = absl::StrCat(options_.initial_weights->from, " ", options_.initial_weights->sha256);
+  }
   manifest.software = options_.software;
   manifest.metrics = progress_.metrics;
   for (const ValidationResult& result : validated_) {

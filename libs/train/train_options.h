@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "libs/base/clock.h"
@@ -15,6 +16,7 @@
 #include "libs/evaluate/objective.h"
 #include "libs/spec/job_spec.h"
 #include "libs/train/data_source.h"
+#include "libs/train/initial_weights.h"
 #include "libs/worker_protocol/messages.h"
 
 namespace amaes {
@@ -29,6 +31,7 @@ struct TrainOptions {
   std::filesystem::path job_folder;
   std::string contract_json;     // of the dataset
   std::string dataset_digest;
+  std::optional<InitialWeights> initial_weights{};  // where a run begins that resumes from nothing; none: random ones
   c10::Device device = at::kCPU;
   std::string software;          // "amaes 0.1.0"
   absl::Duration resume_timeout = absl::Minutes(5);  // for rank 0 to verify a checkpoint

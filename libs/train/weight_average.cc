@@ -28,6 +28,11 @@ WeightAverage::WeightAverage(const std::vector<NamedTensor>& parameters, const s
   }
 }
 
+void WeightAverage::Restart(const std::vector<NamedTensor>& parameters) {
+  const c10::AutoGradMode no_gradients(false);
+  for (std::size_t i = 0; i < weights_.size(); ++i) weights_[i].tensor.copy_(parameters[i].tensor);
+}
+
 void WeightAverage::Update(const std::vector<at::Tensor>& parameters_flat, std::int64_t update,
                            const at::Tensor& skip_if_one) {
   const c10::AutoGradMode no_gradients(false);

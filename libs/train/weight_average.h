@@ -21,6 +21,9 @@ class WeightAverage {
   // min(decay, (1 + update) / (10 + update)). Where the float32 scalar `skip_if_one` is 1, nothing changes.
   void Update(const std::vector<at::Tensor>& parameters_flat, std::int64_t update, const at::Tensor& skip_if_one);
 
+  // Begins again with these, in the network's order.
+  void Restart(const std::vector<NamedTensor>& parameters);
+
   // Views into the flat buffers, in the network's order, named as the parameters.
   const std::vector<NamedTensor>& weights() const { return weights_; }
 

@@ -95,6 +95,7 @@ absl::StatusOr<int> Show(Context& context, const std::string& id) {
                        absl::StrCat("about ", FormatBytes(job.estimate().memory_per_worker_bytes()), " per worker"));
     pairs.emplace_back("checkpoint", absl::StrCat("about ", FormatBytes(job.estimate().checkpoint_bytes())));
   }
+  for (const std::string& line : job.initialisation()) pairs.emplace_back("weights", line);
   std::cout << FormatPairs(pairs);
   return kExitOk;
 }

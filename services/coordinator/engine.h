@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
+#include "libs/checkpoint/init_source.h"
 #include "libs/dataset/catalogue.h"
 #include "libs/scheduler/dependencies.h"
 #include "libs/scheduler/node_table.h"
@@ -143,9 +144,15 @@ class Engine {
     std::string notes;    // for people: what the selection came to
   };
   absl::StatusOr<Resolved> Resolve(ParsedSpec parsed);
+  absl::StatusOr<Resolved> ResolveFinetune(const ParsedSpec& parsed, const absl::StatusOr<DatasetRecord>& record,
+                                           std::vector<SpecProblem> problems);
   // Names to ids.   - InvalidArgument: a job that is not there.
   absl::StatusOr<std::string> ResolveAfter(const std::string& after);
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
+  // engine_finetune.cc. The weights of init.from; the folder of a job's checkpoints where the job is still to come to an end.
+  absl::StatusOr<InitFile> FindInit(const JobSpec& spec);
+  // Adds what is wrong with init.from.   - Unavailable, errors of the store.
+  absl::Status ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
   absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,

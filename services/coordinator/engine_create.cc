@@ -15,6 +15,7 @@
 #include "libs/rpc/errors.h"
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
+#include "services/coordinator/finetune_facts.h"
 #include "services/coordinator/metric_names.h"
 #include "services/coordinator/request_id.h"
 #include "services/coordinator/time_estimate.h"
@@ -92,6 +93,24 @@ absl::StatusOr<std::string> Engine::ResolveAfter(const std::string& after) {
   return absl::StrJoin(ids, ",");
 }
 
+absl::StatusOr<Engine::Resolved> Engine::ResolveFinetune(const ParsedSpec& parsed,
+                                                         const absl::StatusOr<DatasetRecord>& record,
+                                                         std::vector<SpecProblem> problems) {
+  DatasetFacts facts;
+  std::string notes;
+  if (record.ok()) {
+    facts.version = record->version;
+    facts.digest = record->digest;
+    AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> version,
+                           catalogues_.Get(DatasetFolder(record->name, record->version)));
+    ResolveCases(*version, parsed.spec.finetune, facts, notes, problems);
+  }
+  AMAES_RETURN_IF_ERROR(ResolveInit(parsed.spec, facts, problems));
+  if (!problems.empty()) return InvalidSpec(problems);
+  if (!record.ok()) return record.status();
+  return Resolved{ResolveSpec(parsed.spec, facts), NameOf(*record), notes};
+}
+
 absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   std::vector<SpecProblem> problems = parsed.problems;
   absl::StatusOr<std::string> after = ResolveAfter(parsed.spec.after);
@@ -110,6 +129,7 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   }
   const TrainingSpec::Dataset& wanted = parsed.spec.training().dataset;
   const absl::StatusOr<DatasetRecord> record = FindDataset(wanted);
+  if (parsed.spec.kind == JobKind::kFinetune) return ResolveFinetune(parsed, record, std::move(problems));
   Selection selection;
   const bool selects = !wanted.filter.empty() || !wanted.repeats.empty();
   std::vector<SelectionProblem> selecting = CheckSelection(wanted.filter, wanted.repeats);

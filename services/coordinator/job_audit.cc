@@ -8,6 +8,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/checkpoint.h"
 #include "libs/rpc/errors.h"
+#include "libs/spec/cases.h"
 
 namespace amaes {
 namespace {
@@ -54,11 +55,37 @@ absl::Status CheckTrainingJob(const JobView& view) {
       {{"job", view.record.id.value}});
 }
 
+namespace {
+
+// Every training case once; `entries`: the first channel of each.
+Selection SelectCases(const LabelledCases& cases, std::vector<std::int64_t>& entries) {
+  Selection out;
+  out.digest = cases.digest;
+  entries.clear();
+  for (const LabelledCase& one : cases.train) {
+    out.volumes.push_back(static_cast<std::int64_t>(entries.size()));
+    entries.push_back(one.channels[0].entry);
+    out.ends.push_back(static_cast<std::int64_t>(entries.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
 absl::StatusOr<JobData> DataOf(Engine& engine, const JobView& view) {
   const TrainingSpec::Dataset& dataset = view.spec.training().dataset;
   JobData data;
   AMAES_ASSIGN_OR_RETURN(data.version, engine.catalogues().Get(engine.DatasetFolder(dataset.name, dataset.version)));
   absl::StatusOr<Selection> selection = ResolveSelection(*data.version, dataset.filter, dataset.repeats);
+  data.entries = data.version->Indices(Split::kTrain);
+  if (view.spec.kind == JobKind::kFinetune) {
+    const absl::StatusOr<LabelledCases> cases = FindCases(*data.version, CaseOptionsOf(view.spec.finetune));
+    if (cases.ok()) {
+      selection = SelectCases(*cases, data.entries);
+    } else {
+      selection = cases.status();
+    }
+  }
   if (selection.ok() && selection->digest == dataset.selection) {
     data.selection = *std::move(selection);
     return data;

@@ -1,7 +1,9 @@
 // What a training job reads, resolved again from its spec; and the proof of what it read.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "libs/dataset/audit.h"
@@ -16,7 +18,8 @@ absl::Status CheckTrainingJob(const JobView& view);
 
 struct JobData {
   std::shared_ptr<const DatasetVersion> version;
-  Selection selection;
+  Selection selection;                // of finetuning: of the training cases
+  std::vector<std::int64_t> entries;  // what the selection's volumes are in the catalogue; of a case the first channel
 };
 // - DataLoss, CATALOGUE_DAMAGED; SELECTION_CHANGED: filter and repeats give another list than at submit.
 absl::StatusOr<JobData> DataOf(Engine& engine, const JobView& view);

@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "libs/base/digest.h"
+#include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/checkpoint/init_plan.h"
 #include "libs/rpc/convert.h"
 #include "libs/rpc/errors.h"
 #include "libs/rpc/paging.h"
@@ -43,7 +45,11 @@ grpc::Status JobServiceImpl::CreateJob(grpc::ServerContext*, const v1::CreateJob
 
 grpc::Status JobServiceImpl::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request, v1::Job* out) {
   const absl::StatusOr<JobView> view = engine_.GetJob(request->id());
-  if (view.ok()) *out = Show(*view);
+  if (view.ok()) {
+    *out = Show(*view);
+    const absl::StatusOr<std::string> report = files::Read(engine_.JobFolder(view->record.id) / kInitReport);
+    for (std::string& line : InitReportLines(report.value_or(""))) out->add_initialisation(std::move(line));
+  }
   return ToGrpcStatus(view.status());
 }
 
@@ -123,7 +129,7 @@ absl::Status JobServiceImpl::Plan(const v1::GetShardPlanRequest& request, v1::Sh
   }
   AMAES_ASSIGN_OR_RETURN(const JobData data, DataOf(engine_, view));
   *out = MakeShardPlan(view.spec, view.progress.training.step, view.record.attempt, ranks, *data.version,
-                       data.selection);
+                       data.selection, data.entries);
   return absl::OkStatus();
 }
 

@@ -4,9 +4,8 @@ namespace amaes {
 
 v1::ShardPlan MakeShardPlan(const JobSpec& job, std::int64_t step, AttemptNumber attempt,
                             const std::vector<SlotRef>& ranks, const DatasetVersion& dataset,
-                            const Selection& selection) {
+                            const Selection& selection, const std::vector<std::int64_t>& entries) {
   const TrainingSpec& spec = job.training();
-  const std::vector<std::int64_t> training = dataset.Indices(Split::kTrain);
   const std::int64_t world_size = ranks.empty() ? spec.workers : static_cast<std::int64_t>(ranks.size());
   v1::ShardPlan plan;
   plan.set_attempt(attempt);
@@ -35,7 +34,7 @@ v1::ShardPlan MakeShardPlan(const JobSpec& job, std::int64_t step, AttemptNumber
   for (std::int64_t position = plan.pass() * length; position < (plan.pass() + 1) * length; ++position) {
     v1::ShardPlan::Shard* shard =
         plan.mutable_shards(rank_of_lane[static_cast<std::size_t>(position % spec.global_batch)]);
-    const std::int64_t entry = training[static_cast<std::size_t>(stream.VolumeAt(position))];
+    const std::int64_t entry = entries[static_cast<std::size_t>(stream.VolumeAt(position))];
     shard->set_volumes(shard->volumes() + 1);
     shard->set_bytes(shard->bytes() + dataset.entries[static_cast<std::size_t>(entry)].stored_bytes);
   }

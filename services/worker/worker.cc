@@ -20,6 +20,7 @@
 #include "libs/train/train_loop.h"
 #include "services/worker/agent_store.h"
 #include "services/worker/device.h"
+#include "services/worker/finetune.h"
 
 namespace amaes {
 namespace {
@@ -118,15 +119,23 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
                                                                  ", the folder holds ", version->digest)),
                       "BAD_SPEC", /*retryable=*/false);
   }
-  AMAES_ASSIGN_OR_RETURN(std::shared_ptr<const Selection> selection, SelectVolumes(*version, training.dataset));
+  std::unique_ptr<FinetuneData> cases;
+  std::shared_ptr<const Selection> selection;
+  if (spec.kind == JobKind::kFinetune) {
+    AMAES_ASSIGN_OR_RETURN(cases, FinetuneData::Open(start, spec, *version, clock));
+  } else {
+    AMAES_ASSIGN_OR_RETURN(selection, SelectVolumes(*version, training.dataset));
+  }
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});
   absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, training, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
   const std::vector<std::string> groups = ModalityGroups(*version);
-  DatasetSource data(*version, PretrainLoaderOptions(start, spec, std::move(selection), groups), clock);
+  DatasetSource volumes(*version, PretrainLoaderOptions(start, spec, std::move(selection), groups), clock);
+  DataSource& data = cases ? cases->source() : volumes;
   absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(spec, *device, groups);
   if (!objective.ok()) return WithReason(objective.status(), "BAD_SPEC", /*retryable=*/false);
+  AMAES_ASSIGN_OR_RETURN(std::optional<InitialWeights> initial_weights, InitialWeightsOf(spec));
   const TrainOptions options{.spec = spec,
                              .spec_json = start.spec_json,
                              .title = spec.name.empty() ? start.job : spec.name,
@@ -136,6 +145,7 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
                              .job_folder = start.job_folder,
                              .contract_json = ContractJson(version->contract),
                              .dataset_digest = version->digest,
+                             .initial_weights = std::move(initial_weights),
                              .device = *device,
                              .software = kSoftware};
   const TrainEnvironment environment{

@@ -128,7 +128,8 @@ TEST(ShardPlan, EveryVolumeOfThePassBelongsToOneRank) {
   spec.pretrain.global_batch = 7;
   spec.pretrain.workers = 3;
   for (const std::int64_t step : {0, 2, 3, 100}) {
-    const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""));
+    const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""),
+                                             dataset.Indices(Split::kTrain));
     std::int64_t volumes = 0, bytes = 0, lanes = 0, all_bytes = 0;
     for (const auto& shard : plan.shards()) {
       volumes += shard.volumes();

@@ -1,0 +1,38 @@
+// Where initial weights lie: the checkpoint of another job, or a file. No LibTorch here.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "libs/checkpoint/checkpoint.h"
+
+namespace amaes {
+
+// "job:NAME@WHICH" in its parts; WHICH: last (also where nothing is said), best, or a step.
+struct JobSource {
+  std::string job;
+  std::string which = "last";
+};
+// - InvalidArgument: not of that form.
+absl::StatusOr<JobSource> ParseJobSource(const std::string& from);
+
+// A committed checkpoint of …/JOB/checkpoints. best: of the highest dice or else masked_r2 in their manifests, held out first.
+//   - NotFound: no such checkpoint; says which there are.   - FailedPrecondition: `best`, and nothing to compare.
+absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const std::filesystem::path& checkpoints, const std::string& which);
+
+struct InitFile {
+  std::filesystem::path path;  // of the .safetensors file
+  std::string sha256;
+  std::string spec_json;       // of the job that wrote it; "" for a file alone
+};
+// Of a checkpoint's folder, or of a .safetensors file, which is read once for its hash.   - NotFound, DataLoss, Unavailable.
+absl::StatusOr<InitFile> FindInitFile(const std::filesystem::path& place);
+absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint);
+
+// Whether the file's header holds an encoder whose first convolution has so many filters; what is wrong, or "".
+//   - NotFound, DataLoss, Unavailable: the file.
+absl::StatusOr<std::string> EncoderDefect(const std::filesystem::path& path, const std::string& encoder_prefix,
+                                          std::int64_t filters);
+
+}  // namespace amaes

@@ -1,0 +1,27 @@
+// Initial weights of a network from another job's checkpoint, or from a file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "libs/checkpoint/init_plan.h"
+#include "libs/models/network.h"
+
+namespace amaes {
+
+struct InitialWeights {
+  std::string from;            // for people
+  std::filesystem::path path;  // of the .safetensors file
+  std::string sha256;          // of it; empty = whatever it holds
+  bool load_decoder = false;
+  bool allow_mismatch = false;
+};
+
+// Fills parameters (and buffers) of `network` in place, and says which. Nothing is changed unless the encoder fits in full, or it
+// is allowed not to.
+//   - FailedPrecondition: the encoder does not fit, with every kind of misfit; the file is not the one that was named at submit;
+//     no tensor fits at all.   - NotFound, DataLoss, Unavailable: the file.   - Internal: error of the tensor library.
+absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const Network& network);
+
+}  // namespace amaes

@@ -1,0 +1,115 @@
+// What a finetuning needs to know at submit: its cases, their classes, the weights to begin with.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "libs/base/status_macros.h"
+#include "libs/checkpoint/init_source.h"
+#include "libs/spec/cases.h"
+#include "services/coordinator/engine.h"
+#include "services/coordinator/finetune_facts.h"
+
+namespace amaes {
+namespace {
+
+std::string NotesOn(const LabelledCases& cases, const LabelSet& labels, const std::vector<std::string>& absent) {
+  std::vector<std::string> parts = {absl::StrCat(cases.train.size(), " training cases, ", cases.validation.size(),
+                                                 " for validation, ", cases.test.size(), " held out; ", cases.channels,
+                                                 cases.channels == 1 ? " channel" : " channels", "; ",
+                                                 labels.regions ? "regions " : "classes ", labels.ClassesText())};
+  if (!absent.empty()) parts.push_back(absl::StrCat("no training case has ", absl::StrJoin(absent, ", "), ": it cannot be learnt"));
+  parts.insert(parts.end(), cases.notes.begin(), cases.notes.end());
+  return absl::StrJoin(parts, "; ");
+}
+
+// "" or what is wrong with taking the encoder of a job of `before` for `now`.
+std::string NetworkDefect(const std::string& before_json, const JobSpec& now) {
+  if (before_json.empty()) return "";
+  const JobSpec before = ParseSpec(before_json).spec;
+  if (!before.trains()) return "";
+  const NetworkOptions there = NetworkOptionsOf(before), here = NetworkOptionsOf(now);
+  if (there.name == here.name && FiltersOf(there) == FiltersOf(here)) return "";
+  return absl::StrCat("is of network ", there.name, " with ", FiltersOf(there), " filters, this job's is ", here.name, " with ",
+                      FiltersOf(here));
+}
+
+std::string EncoderPrefix(const std::string& network) { return network == "swin_unetr" ? "swinViT." : "encoder."; }
+
+}  // namespace
+
+void ResolveCases(const DatasetVersion& version, const FinetuneSpec& spec, DatasetFacts& facts, std::string& notes,
+                  std::vector<SpecProblem>& problems) {
+  const absl::StatusOr<LabelledCases> cases = FindCases(version, CaseOptionsOf(spec));
+  if (!cases.ok()) {
+    problems.push_back({"dataset", std::string(cases.status().message())});
+    return;
+  }
+  const FinetuneSpec::Labels& wanted = spec.labels;
+  const absl::StatusOr<LabelSet> labels = wanted.classes.empty()
+                                              ? LabelsFromValues(LabelsOf(version, *cases), wanted.background)
+                                              : ParseLabels(wanted.classes, wanted.regions, wanted.background);
+  absl::Status status = labels.status();
+  if (status.ok()) status = CheckLabelValues(version, *cases, *labels);
+  if (!status.ok()) {
+    problems.push_back({"labels.classes", std::string(status.message())});
+    return;
+  }
+  facts.pass_length = static_cast<std::int64_t>(cases->train.size());
+  facts.selection = cases->digest;
+  facts.in_channels = cases->channels;
+  facts.out_channels = labels->outputs();
+  facts.classes = labels->ClassesText();
+  notes = NotesOn(*cases, *labels, AbsentClasses(version, *cases, *labels));
+}
+
+absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
+  const std::string& from = spec.finetune.init.from;
+  if (from[0] == '/') return FindInitFile(from);
+  AMAES_ASSIGN_OR_RETURN(const JobSource source, ParseJobSource(from));
+  const absl::StatusOr<JobView> job = GetJob(source.job);
+  if (absl::IsNotFound(job.status())) return absl::NotFoundError(absl::StrCat("no job is called \"", source.job, "\""));
+  if (!job.ok()) return job.status();
+  if (!job->spec.trains()) {
+    return absl::FailedPreconditionError(absl::StrCat("job ", source.job, " is an ", JobKindName(job->spec.kind), ": it has no weights"));
+  }
+  const std::filesystem::path checkpoints = JobFolder(job->record.id) / "checkpoints";
+  const bool moving = !IsTerminal(job->record.state) && (source.which == "last" || source.which == "best");
+  if (!moving) {
+    AMAES_ASSIGN_OR_RETURN(const FoundCheckpoint chosen, ChooseCheckpoint(checkpoints, source.which));
+    return InitFileOf(chosen);
+  }
+  const std::vector<std::string> after = absl::StrSplit(spec.after, ',', absl::SkipEmpty());
+  if (std::find(after.begin(), after.end(), job->record.id.value) == after.end()) {
+    return absl::FailedPreconditionError(absl::StrCat("job ", source.job, " is not over: wait for it with after: ", source.job,
+                                                      ", or name a step that it has a checkpoint of (@STEP)"));
+  }
+  // Chosen when this job starts.
+  return InitFile{checkpoints, "", SpecToJson(job->spec)};
+}
+
+absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems) {
+  const FinetuneSpec::Init& init = spec.finetune.init;
+  if (init.from.empty() || (init.from[0] != '/' && init.from.rfind("job:", 0) != 0)) return absl::OkStatus();  // said by ValidateSpec
+  const absl::StatusOr<InitFile> file = FindInit(spec);
+  if (absl::IsUnavailable(file.status())) return file.status();
+  const auto refuse = [&](absl::string_view what) {
+    problems.push_back({"init.from", absl::StrCat(init.from, ": ", what)});
+    return absl::OkStatus();
+  };
+  if (!file.ok()) return refuse(file.status().message());
+  std::string defect = NetworkDefect(file->spec_json, spec);
+  if (defect.empty() && !file->sha256.empty()) {
+    const absl::StatusOr<std::string> found =
+        EncoderDefect(file->path, EncoderPrefix(spec.finetune.network.name), FiltersOf(NetworkOptionsOf(spec)));
+    if (!found.ok()) return refuse(found.status().message());
+    defect = *found;
+  }
+  if (!defect.empty() && !init.allow_mismatch) return refuse(absl::StrCat(defect, "; or set init.allow_mismatch: true"));
+  facts.init_path = file->path.string();
+  facts.init_sha256 = file->sha256;
+  return absl::OkStatus();
+}
+
+}  // namespace amaes

@@ -1,0 +1,142 @@
+// The parts of training that only finetuning has.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/base/testing/temp_dir.h"
+#include "libs/checkpoint/safetensors.h"
+#include "libs/models/unet.h"
+#include "libs/train/adamw.h"
+#include "libs/train/initial_weights.h"
+#include "libs/train/lr_schedule.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// torch.optim.lr_scheduler.CosineAnnealingLR(T_max=575, eta_min=1e-9) in float64.
+TEST(LrSchedule, EpochsFollowPyTorch) {
+  const LrSchedule schedule{.learning_rate = 1e-4, .steps = 50000, .epoch_steps = 100, .period_ratio = 1.15, .floor = 1e-9};
+  const std::map<std::int64_t, double> expected = {
+      {0, 0.0001},                   {1, 9.9999253725432634e-05},   {2, 9.9997014924007747e-05},
+      {100, 9.272104301762208e-05},  {250, 6.0173198924625092e-05}, {287, 5.0137089449137819e-05},
+      {288, 4.986391055086212e-05},  {400, 2.1166772234417695e-05}, {499, 4.2499123865334313e-06}};
+  for (const auto& [epoch, rate] : expected) {
+    EXPECT_NEAR(LearningRateAt(schedule, 100 * epoch), rate, 1e-12 * rate) << epoch;
+    EXPECT_EQ(LearningRateAt(schedule, 100 * epoch + 99), LearningRateAt(schedule, 100 * epoch)) << epoch;
+  }
+}
+
+struct Parameters {
+  std::vector<NamedTensor> all;
+  std::vector<BucketPlan> plan = PlanBuckets({5, 40, 3}, {.first_bytes = 64, .bytes = 1 << 20, .bytes_per_element = 4});
+  Parameters() {
+    for (const auto& [name, size] : {std::pair{"encoder.a", 5}, {"head.b", 40}, {"encoder.c", 3}}) {
+      all.push_back({name, (at::arange(size, at::kFloat) * 0.1 + 0.2).requires_grad_(true)});
+    }
+  }
+  std::vector<at::Tensor> Gradients(int update) const {
+    std::vector<at::Tensor> flat;
+    for (const BucketPlan& bucket : plan) flat.push_back((at::arange(bucket.elements, at::kFloat) - 7.5) * (0.1 * update));
+    return flat;
+  }
+};
+
+TEST(AdamW, LateParametersStandStillAndThenCountTheirOwnUpdates) {
+  const at::Tensor one = at::full({}, 1.0f), zero = at::full({}, 0.0f);
+  Parameters late, prompt, behind;
+  AdamW with(late.all, late.plan, {.late_prefix = "encoder.", .late_updates = 2});
+  AdamW without(prompt.all, prompt.plan, {}), later(behind.all, behind.plan, {});
+  const at::Tensor before = late.all[0].tensor.detach().clone();
+  for (int update = 1; update <= 5; ++update) {
+    with.Step(late.Gradients(update), 0.01, update, one, zero);
+    without.Step(prompt.Gradients(update), 0.01, update, one, zero);
+    if (update > 2) later.Step(behind.Gradients(update), 0.01, update - 2, one, zero);
+    if (update == 2) {
+      EXPECT_TRUE(at::equal(late.all[0].tensor, before)) << "no decay either";
+      EXPECT_EQ(with.first_moments()[2].tensor.abs().max().item<float>(), 0);
+    }
+  }
+  EXPECT_TRUE(at::equal(late.all[1].tensor, prompt.all[1].tensor));
+  for (const std::size_t i : {0, 2}) EXPECT_TRUE(at::equal(late.all[i].tensor, behind.all[i].tensor)) << i;
+}
+
+class InitialWeightsTest : public ::testing::Test {
+ protected:
+  std::filesystem::path Save(const Network& network, const std::string& wrapper = "") {
+    std::vector<TensorView> views;
+    std::vector<at::Tensor> kept;
+    std::vector<std::string> names;
+    names.reserve(network.parameters().size());
+    for (const auto& [name, tensor] : network.parameters()) {
+      kept.push_back(tensor.detach().contiguous());
+      names.push_back(wrapper + name);
+      views.push_back({names.back(), TensorType::kF32, tensor.sizes().vec(),
+                       absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
+    }
+    EXPECT_OK(WriteSafetensors(folder_.path() / "w.safetensors", views));
+    return folder_.path() / "w.safetensors";
+  }
+  static std::unique_ptr<Network> Segmenter(std::int64_t filters = 4, std::int64_t channels = 1) {
+    return MakeUNet({.name = "unet", .filters = filters, .seed = 9, .in_channels = channels, .out_channels = 3,
+                     .decoder = Decoder::kStandard, .skips = true, .head = Head::kSegmentation});
+  }
+  static at::Tensor Find(const Network& network, const std::string& name) {
+    for (const NamedTensor& one : network.parameters()) {
+      if (one.name == name) return one.tensor.detach();
+    }
+    ADD_FAILURE() << name;
+    return {};
+  }
+
+  const TempDir folder_;
+};
+
+TEST_F(InitialWeightsTest, AWholeEncoderTransfersAndNothingElse) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
+  for (const char* wrapper : {"", "model._orig_mod."}) {
+    const std::unique_ptr<Network> network = Segmenter(), untouched = Segmenter();
+    ASSERT_OK_AND_ASSIGN(const InitPlan plan, LoadInitialWeights({.from = "x", .path = Save(*pretrained, wrapper)}, *network));
+    EXPECT_THAT(plan.loads, SizeIs(40));
+    for (const auto& [name, tensor] : network->parameters()) {
+      const bool encoder = name.rfind("encoder.", 0) == 0;
+      EXPECT_TRUE(at::equal(tensor, Find(encoder ? *pretrained : *untouched, name))) << name;
+    }
+  }
+}
+
+TEST_F(InitialWeightsTest, TheStemAnswersAsBeforeToEqualChannels) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1}), network = Segmenter(4, 3);
+  ASSERT_OK(LoadInitialWeights({.from = "x", .path = Save(*pretrained)}, *network));
+  const at::Tensor stem = Find(*network, "encoder.in_conv.conv1.conv.weight");
+  const at::Tensor before = Find(*pretrained, "encoder.in_conv.conv1.conv.weight");
+  EXPECT_EQ(stem.size(1), 3);
+  EXPECT_LT((stem.sum(1, /*keepdim=*/true) - before).abs().max().item<float>(), 1e-7);
+  EXPECT_TRUE(at::equal(stem.narrow(1, 0, 1), stem.narrow(1, 2, 1)));
+}
+
+TEST_F(InitialWeightsTest, AMisfitChangesNothingUnlessItIsAllowed) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
+  const std::unique_ptr<Network> network = Segmenter(8), untouched = Segmenter(8);
+  InitialWeights weights{.from = "job:first", .path = Save(*pretrained)};
+  EXPECT_THAT(LoadInitialWeights(weights, *network),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("job:first: no tensor of it fits")));
+  for (const auto& [name, tensor] : network->parameters()) EXPECT_TRUE(at::equal(tensor, Find(*untouched, name)));
+  const std::unique_ptr<Network> same = Segmenter(4);
+  weights.sha256 = std::string(64, '0');
+  EXPECT_THAT(LoadInitialWeights(weights, *same),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not the one that was there at submit")));
+  weights.path = folder_.path() / "none.safetensors";
+  EXPECT_THAT(LoadInitialWeights(weights, *same), StatusIs(absl::StatusCode::kNotFound));
+}
+
+}  // namespace
+}  // namespace amaes
