@@ -30,11 +30,11 @@ class Block {
   }
 
   at::Tensor Forward(const at::Tensor& input) const {
-    at::Tensor x =
+    const at::Tensor x =
         at::conv3d(input, depthwise_.weight, depthwise_.bias, stride_, /*padding=*/1, /*dilation=*/1, channels_);
-    x = at::conv3d(InstanceNorm(x, norm_), expand_.weight, expand_.bias);
-    x = at::conv3d(at::gelu(x), compress_.weight, compress_.bias);
-    return x + (stride_ > 1 ? at::conv3d(input, residual_.weight, residual_.bias, stride_) : input);
+    const at::Tensor wide = at::gelu(Convolution1(InstanceNorm(x, norm_), expand_));
+    const at::Tensor residual = stride_ > 1 ? at::conv3d(input, residual_.weight, residual_.bias, stride_) : input;
+    return Convolution1(wide, compress_) + residual;
   }
 
  private:
@@ -75,7 +75,7 @@ class MedNeXt final : public Network {
  private:
   UNetFeatures Encode(const at::Tensor& input) const {
     UNetFeatures features;
-    at::Tensor x = at::conv3d(input, stem_.weight, stem_.bias);
+    at::Tensor x = Convolution1(input, stem_);
     for (int level = 0; level < kUNetLevels; ++level) {
       if (level > 0) x = downs_[level - 1].Forward(x);
       for (const Block& block : levels_[level]) x = block.Forward(x);

@@ -7,6 +7,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/models/mednext.h"
 #include "libs/models/resenc.h"
+#include "libs/models/script_network.h"
 #include "libs/models/swin_unetr.h"
 #include "libs/models/torch_errors.h"
 #include "libs/models/unet.h"
@@ -20,14 +21,20 @@ struct Entry {
 };
 
 constexpr std::array kMakers = {
-    Entry{"unet_b", MakeUNet},        Entry{"unet_xl", MakeUNet},       Entry{"unet", MakeUNet},
-    Entry{"mednext_m", MakeMedNeXtM}, Entry{"mednext_l", MakeMedNeXtL}, Entry{"resenc_l", MakeResEncL},
+    Entry{"unet_b", MakeUNet},          Entry{"unet_xl", MakeUNet},       Entry{"unet", MakeUNet},
+    Entry{"mednext_m", MakeMedNeXtM},   Entry{"mednext_l", MakeMedNeXtL}, Entry{"resenc_l", MakeResEncL},
     Entry{"swin_unetr", MakeSwinUnetr},
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Network>> MakeNetwork(const NetworkOptions& options) {
+  if (options.name == kScriptNetwork) {
+    return LoadScriptNetwork({.file = options.script,
+                              .encoder_prefix = options.encoder_prefix,
+                              .in_channels = options.in_channels,
+                              .out_channels = options.out_channels});
+  }
   for (const Entry& entry : kMakers) {
     if (options.name != entry.name) continue;
     NetworkOptions resolved = options;

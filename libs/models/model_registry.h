@@ -10,7 +10,7 @@
 namespace amaes {
 
 // - InvalidArgument: an unknown name (lists the known ones), no width for a name without its own, or a negative one.
-// - ResourceExhausted: not enough memory.
+// - ResourceExhausted: not enough memory.   - Of a script: as LoadScriptNetwork.
 absl::StatusOr<std::unique_ptr<Network>> MakeNetwork(const NetworkOptions& options);
 
 }  // namespace amaes

@@ -7,10 +7,12 @@ namespace amaes {
 void Network::To(c10::Device device, c10::ScalarType type) {
   const c10::AutoGradMode no_gradients(false);
   for (NamedTensor& parameter : parameters_) {
-    const bool volumetric = device.is_cuda() && parameter.tensor.dim() == 5;
+    const bool volumetric = parameter.tensor.dim() == 5 && (device.is_cuda() || type == at::kFloat);
     const at::MemoryFormat format = volumetric ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous;
     parameter.tensor.mutable_grad().reset();
-    parameter.tensor.set_data(parameter.tensor.detach().to(device, type).contiguous(format));
+    const at::Tensor moved = parameter.tensor.detach().to(device, type);
+    // By strides: `contiguous` leaves a tensor with a single channel as it is, and convolutions go by its strides.
+    parameter.tensor.set_data(moved.to(at::TensorOptions(), /*non_blocking=*/false, /*copy=*/false, format));
   }
   for (NamedTensor& buffer : buffers_) {
     buffer.tensor.set_data(

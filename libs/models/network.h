@@ -36,7 +36,7 @@ class Network {
   const std::vector<NamedTensor>& buffers() const { return buffers_; }
 
   // Moves and converts all parameters in place, and buffers of floating point; other buffers are only moved. Gradients are
-  // dropped. On a GPU weights become channels-last.
+  // dropped. On a GPU, and in float32 on the CPU, weights become channels-last.
   void To(c10::Device device, c10::ScalarType type);
 
  protected:

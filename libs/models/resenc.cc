@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/avg_pool3d.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/conv_transpose3d.h>
 #include <c10/core/GradMode.h>
 
@@ -43,9 +42,9 @@ class ResidualBlock {
   // [B, in, D, H, W] → [B, out, D/stride, H/stride, W/stride]
   at::Tensor Forward(const at::Tensor& input) const {
     at::Tensor residual = stride_ > 1 ? at::avg_pool3d(input, stride_, stride_) : input;
-    if (projects_) residual = InstanceNorm(at::conv3d(residual, skip_.weight, skip_.bias), skip_norm_);
-    at::Tensor x = at::conv3d(input, conv1_.weight, conv1_.bias, stride_, /*padding=*/1);
-    x = at::conv3d(NormLeakyRelu(x, norm1_), conv2_.weight, conv2_.bias, /*stride=*/1, /*padding=*/1);
+    if (projects_) residual = InstanceNorm(Convolution1(residual, skip_), skip_norm_);
+    at::Tensor x = NormLeakyRelu(Convolution3(input, conv1_, stride_), norm1_);
+    x = Convolution3(x, conv2_);
     return NormAddLeakyRelu(x, norm2_, residual);
   }
 
@@ -124,9 +123,7 @@ class ResEnc final : public Network {
     return decoded;
   }
 
-  at::Tensor Output(const at::Tensor& decoded, int stage) const {
-    return at::conv3d(decoded, outs_[stage].weight, outs_[stage].bias);
-  }
+  at::Tensor Output(const at::Tensor& decoded, int stage) const { return Convolution1(decoded, outs_[stage]); }
 
   bool skips_, deep_;
   ConvolutionUnit stem_;

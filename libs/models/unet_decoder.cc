@@ -1,7 +1,6 @@
 #include "libs/models/unet_decoder.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/conv_transpose3d.h>
 #include <c10/core/GradMode.h>
 
@@ -37,7 +36,7 @@ std::vector<at::Tensor> UNetDecoder::ForwardDeep(const UNetFeatures& features) c
   std::vector<at::Tensor> decoded;
   std::vector<at::Tensor> outputs = {Run(features, &decoded)};
   for (std::size_t i = deep_outs_.size(); i-- > 0;) {
-    outputs.push_back(at::conv3d(decoded[i], deep_outs_[i].weight, deep_outs_[i].bias));
+    outputs.push_back(Convolution1(decoded[i], deep_outs_[i]));
   }
   return outputs;
 }
@@ -51,7 +50,7 @@ at::Tensor UNetDecoder::Run(const UNetFeatures& features, std::vector<at::Tensor
     if (skips_) x = at::cat({x, features[kUNetLevels - 2 - j]}, /*dim=*/1);
     for (const ConvolutionUnit& unit : up.units) x = unit.Forward(x);
   }
-  return at::conv3d(x, out_.weight, out_.bias);  // [B, F, D, H, W] → [B, out, D, H, W]
+  return Convolution1(x, out_);  // [B, F, D, H, W] → [B, out, D, H, W]
 }
 
 }  // namespace amaes

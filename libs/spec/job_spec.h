@@ -24,8 +24,15 @@ struct TrainingSpec {
     std::string selection{};   // digest of the resolved list; filled at submit; empty when filter and repeats are
   } dataset;
   struct Network {
-    std::string name = "unet_b";  // unet_b (32 filters), unet_xl (64), unet (any: `filters`)
-    std::int64_t filters = 0;     // starting width; 0 = the name's own
+    std::string name = "unet_b";   // a row of network_facts.cc, or script
+    std::int64_t filters = 0;      // starting width; 0 = the name's own
+    std::string decoder = "auto";  // auto | light | standard; auto = light for pretraining, standard for finetuning
+    std::string skips =
+        "auto";            // auto | on | off: the decoder sees the encoder's levels; auto = on for finetuning only
+    std::string script{};  // name script: absolute path of the TorchScript file, where workers read it too
+    std::string encoder_prefix{};        // and what its encoder's parameters begin with; empty = "encoder"
+    std::string script_digest{};         // SHA-256 of the file; filled at submit
+    std::int64_t script_parameters = 0;  // numbers in it; filled at submit
   } network;
   Shape3 patch = Cube(128);  // voxels along x, y, z; multiples of what the network asks for
   // What each preset does: docs/augmentation.md.
@@ -155,12 +162,12 @@ struct IngestSpec {
   std::string contract = "amaes";  // amaes | zscore
   std::string spacing = "1";       // millimetres ("1" or "1x1x2"), "median" of the scans, or "native"
   bool reference_crop = false;
-  std::string frames = "first";           // first | split | refuse: 4D files
-  std::string nonfinite = "repair";       // repair (0 instead) | quarantine: NaN and infinities
-  bool labels = true;                     // ingest label maps and masks with their volumes
-  double held_out_share = 0;              // of the subjects, e.g. 0.25 as a test set; 0 = 1 %, 5 to 1000 of them, at most a fifth
-  std::int64_t workers = 1;               // slots that read at the same time
-  std::int64_t processes = 0;             // files read at once; 0 = the slot's cores
+  std::string frames = "first";      // first | split | refuse: 4D files
+  std::string nonfinite = "repair";  // repair (0 instead) | quarantine: NaN and infinities
+  bool labels = true;                // ingest label maps and masks with their volumes
+  double held_out_share = 0;   // of the subjects, e.g. 0.25 as a test set; 0 = 1 %, 5 to 1000 of them, at most a fifth
+  std::int64_t workers = 1;    // slots that read at the same time
+  std::int64_t processes = 0;  // files read at once; 0 = the slot's cores
   std::int64_t memory_limit_mib = 4096;   // per file
   std::int64_t time_limit_seconds = 300;  // per file
 };
@@ -169,8 +176,8 @@ struct JobSpec {
   JobKind kind = JobKind::kPretrain;
   std::string name;            // shown to people; [a-z0-9-]{1,63}; empty = the job's id
   std::int64_t priority = 50;  // 0 … 100, higher first
-  std::string after;           // names or ids of jobs, separated by commas: starts once all have succeeded; ids once submitted
-  PretrainSpec pretrain;       // the one of these four that `kind` names
+  std::string after;  // names or ids of jobs, separated by commas: starts once all have succeeded; ids once submitted
+  PretrainSpec pretrain;  // the one of these four that `kind` names
   FinetuneSpec finetune;
   EvaluateSpec evaluate;
   IngestSpec ingest;

@@ -157,6 +157,7 @@ const std::vector<NetworkFacts>& Networks() {
 std::vector<std::string> NetworkNames() {
   std::vector<std::string> names;
   for (const NetworkFacts& network : Networks()) names.emplace_back(network.name);
+  names.emplace_back(kScriptNetwork);
   return names;
 }
 
@@ -179,6 +180,11 @@ std::int64_t FiltersOf(const NetworkOptions& options) {
 }
 
 NetworkSize SizeOfNetwork(const NetworkOptions& options, const Shape3& patch) {
+  if (options.name == kScriptNetwork) {
+    return {.parameters = options.script_parameters,
+            .activations = 0,
+            .multiply_adds = options.script_parameters * VoxelCount(patch)};
+  }
   const NetworkFacts* network = FindNetwork(options.name);
   NetworkOptions resolved = options;
   resolved.filters = FiltersOf(options);

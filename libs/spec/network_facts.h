@@ -26,12 +26,19 @@ struct NetworkOptions {
   bool skips = false;             // the decoder sees the encoder's levels
   bool deep_supervision = false;  // one more output per coarser level, see Network::ForwardDeep
   Head head = Head::kReconstruction;
+  std::string script{};                // network "script": the TorchScript file; of the above only the channels count
+  std::string encoder_prefix{};        // and what its encoder's parameters begin with; empty = "encoder"
+  std::int64_t script_parameters = 0;  // and how many numbers it holds, once somebody has looked
 };
 
+// The name under which a network is a TorchScript file. Nothing is known of one before it was tried
+// (libs/models/script_network.h), so that it has no row here.
+inline constexpr char kScriptNetwork[] = "script";
+
 struct NetworkSize {
-  std::int64_t parameters = 0;   // numbers that are trained
-  std::int64_t activations = 0;  // elements of all convolutions' outputs, for one sample
-  std::int64_t multiply_adds = 0;  // of all convolutions, forward, for one sample
+  std::int64_t parameters = 0;     // numbers that are trained
+  std::int64_t activations = 0;    // elements of all convolutions' outputs, for one sample
+  std::int64_t multiply_adds = 0;  // of one sample's forward pass; the backward pass takes twice as many
 };
 
 struct NetworkFacts {
@@ -45,6 +52,7 @@ struct NetworkFacts {
 };
 
 const std::vector<NetworkFacts>& Networks();
+// Those of the rows and kScriptNetwork.
 std::vector<std::string> NetworkNames();
 
 // Null when there is no network of that name.
@@ -56,7 +64,7 @@ bool TakesFilters(const NetworkFacts& network, std::int64_t filters);
 // Channels of the first level: as given, else the name's own; 0 = neither says.
 std::int64_t FiltersOf(const NetworkOptions& options);
 
-// All zero for an unknown network or width.
+// All zero for an unknown network or width. Of a script: its parameters, as if each met every voxel, and no activations.
 NetworkSize SizeOfNetwork(const NetworkOptions& options, const Shape3& patch);
 
 }  // namespace amaes

@@ -28,14 +28,22 @@ void ResolveFinetune(const DatasetFacts& dataset, FinetuneSpec& job) {
 }  // namespace
 
 NetworkOptions NetworkOptionsOf(const JobSpec& spec) {
-  const TrainingSpec& training = spec.training();
-  NetworkOptions options{.name = training.network.name, .filters = training.network.filters, .seed = training.seed};
+  const TrainingSpec& job = spec.training();
+  const TrainingSpec::Network& network = job.network;
+  const bool segments = spec.kind == JobKind::kFinetune;
+  const bool standard = network.decoder == "auto" ? segments : network.decoder == "standard";
+  NetworkOptions options{.name = network.name,
+                         .filters = network.filters,
+                         .seed = job.seed,
+                         .decoder = standard ? Decoder::kStandard : Decoder::kLight,
+                         .skips = network.skips == "auto" ? segments : network.skips == "on",
+                         .script = network.script,
+                         .encoder_prefix = network.encoder_prefix,
+                         .script_parameters = network.script_parameters};
   if (IsSwinPretraining(spec)) options.decoder = Decoder::kHeads;
-  if (spec.kind != JobKind::kFinetune) return options;
+  if (!segments) return options;
   options.in_channels = std::max<std::int64_t>(1, spec.finetune.outputs.in_channels);
   options.out_channels = std::max<std::int64_t>(1, spec.finetune.outputs.out_channels);
-  options.decoder = Decoder::kStandard;
-  options.skips = true;
   options.deep_supervision = spec.finetune.outputs.deep_supervision;
   options.head = Head::kSegmentation;
   return options;

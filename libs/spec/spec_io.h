@@ -59,7 +59,7 @@ struct DatasetFacts {
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);
 
 // What the job will take. Bytes; estimates are rough and say so where shown.
-// The network that a job of a kind that trains builds.
+// The network that a job of a kind that trains builds; for finetuning with one channel in and out.
 NetworkOptions NetworkOptionsOf(const JobSpec& spec);
 
 struct SpecEstimate {

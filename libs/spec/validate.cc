@@ -41,9 +41,29 @@ void CheckDatasetName(const std::string& field, const std::string& name, Problem
   }
 }
 
+void CheckScript(const TrainingSpec::Network& network, Problems& out) {
+  if (network.name != kScriptNetwork) {
+    for (const auto& [field, text] :
+         {std::pair{"network.script", &network.script}, {"network.encoder_prefix", &network.encoder_prefix}}) {
+      if (!text->empty()) out.push_back({field, absl::StrCat("is of network script, not of ", network.name)});
+    }
+    return;
+  }
+  if (network.script.empty()) {
+    out.push_back({"network.script", "is required for network script: the absolute path of a TorchScript file"});
+  } else if (network.script[0] != '/' || network.script.find('\0') != std::string::npos) {
+    out.push_back(
+        {"network.script", absl::StrCat(Quoted(network.script), " is not an absolute path: it must begin with /")});
+  }
+  if (network.filters != 0) out.push_back({"network.filters", "a script has its own widths: leave it out"});
+  if (network.decoder != "auto") out.push_back({"network.decoder", "a script has its own decoder: leave it out"});
+  if (network.skips != "auto") out.push_back({"network.skips", "a script has its own decoder: leave it out"});
+}
+
 void CheckNetwork(const TrainingSpec& spec, Problems& out) {
+  CheckScript(spec.network, out);
   const NetworkFacts* network = FindNetwork(spec.network.name);
-  if (network == nullptr) return;  // said by the choices
+  if (network == nullptr) return;  // a script, or said by the choices
   const std::int64_t filters = spec.network.filters;
   if (network->filters == 0 && filters == 0) {
     out.push_back({"network.filters",
@@ -58,7 +78,7 @@ void CheckNetwork(const TrainingSpec& spec, Problems& out) {
 
 void CheckPatch(const TrainingSpec& spec, Problems& out) {
   const NetworkFacts* network = FindNetwork(spec.network.name);
-  if (network == nullptr) return;  // said by the choices
+  if (network == nullptr) return;  // a script, or said by the choices
   for (const std::int64_t side : spec.patch) {
     if (side % network->multiple == 0 && side >= network->smallest) continue;
     out.push_back({"patch", absl::StrCat(ShapeText(spec.patch), " does not fit network ", network->name,
@@ -104,24 +124,26 @@ void CheckObjective(const PretrainSpec& spec, Problems& out) {
   if (spec.network.name != "swin_unetr") {
     out.push_back({kName, absl::StrCat("swinunetr needs network swin_unetr, not ", spec.network.name)});
   } else if (spec.patch[1] != spec.patch[2]) {
-    out.push_back({kName, absl::StrCat("swinunetr turns patches by quarters in the plane of y and z: the two must be equal, not ",
-                                       ShapeText(spec.patch))});
+    out.push_back(
+        {kName, absl::StrCat("swinunetr turns patches by quarters in the plane of y and z: the two must be equal, not ",
+                             ShapeText(spec.patch))});
   } else if (VoxelCount(spec.patch) < 2 * 32 * 32 * 32) {
-    out.push_back({kName, absl::StrCat("swinunetr reads two tokens of 32x32x32 voxels: a patch of ", ShapeText(spec.patch),
-                                       " has one; take at least 64x32x32")});
+    out.push_back({kName, absl::StrCat("swinunetr reads two tokens of 32x32x32 voxels: a patch of ",
+                                       ShapeText(spec.patch), " has one; take at least 64x32x32")});
   }
   const std::int64_t group = spec.objective.group;
   if (group < 1) return;  // said by the range
   if (spec.global_batch % group != 0) {
     out.push_back({"objective.group", absl::StrCat(group, " does not divide global_batch ", spec.global_batch)});
   } else if (spec.workers > spec.global_batch / group) {
-    out.push_back({"workers", absl::StrCat(spec.workers, " is more than the ", spec.global_batch / group, " groups of ", group,
-                                           " samples in global_batch ", spec.global_batch,
-                                           ": a group stays on one worker")});
+    out.push_back(
+        {"workers", absl::StrCat(spec.workers, " is more than the ", spec.global_batch / group, " groups of ", group,
+                                 " samples in global_batch ", spec.global_batch, ": a group stays on one worker")});
   }
   if (spec.micro_batch == 0) {
-    out.push_back({"micro_batch", absl::StrCat("0 (as many as fit) is for objective masked: give a multiple of objective.group ",
-                                               group)});
+    out.push_back(
+        {"micro_batch",
+         absl::StrCat("0 (as many as fit) is for objective masked: give a multiple of objective.group ", group)});
   } else if (spec.micro_batch % group != 0) {
     out.push_back({"micro_batch", absl::StrCat(spec.micro_batch, " is no multiple of objective.group ", group,
                                                ": a group goes through the network at once")});
@@ -142,8 +164,9 @@ void CheckPrecision(const TrainingSpec& spec, Problems& out) {
 
 void CheckTraining(const TrainingSpec& spec, Problems& out) {
   CheckDatasetName("dataset.name", spec.dataset.name, out);
-  for (const auto& [field, digest] :
-       {std::pair{"dataset.digest", &spec.dataset.digest}, {"dataset.selection", &spec.dataset.selection}}) {
+  for (const auto& [field, digest] : {std::pair{"dataset.digest", &spec.dataset.digest},
+                                      {"dataset.selection", &spec.dataset.selection},
+                                      {"network.script_digest", &spec.network.script_digest}}) {
     if (digest->empty() || IsHex64(*digest)) continue;
     out.push_back({field, absl::StrCat(Quoted(*digest), " is not 64 hexadecimal digits")});
   }
@@ -167,7 +190,8 @@ void CheckBestMetric(const JobSpec& spec, Problems& out) {
   const bool of_masking = metric == "loss_masked" || metric == "masked_r2";
   const bool swin = spec.kind == JobKind::kPretrain && spec.pretrain.objective.name == "swinunetr";
   if (swin && of_masking) {
-    out.push_back({"checkpoint.best_metric", absl::StrCat(Quoted(metric), " is no metric of objective swinunetr: loss")});
+    out.push_back(
+        {"checkpoint.best_metric", absl::StrCat(Quoted(metric), " is no metric of objective swinunetr: loss")});
   } else if (spec.kind == JobKind::kPretrain ? metric == "dice" : of_masking) {
     out.push_back({"checkpoint.best_metric",
                    absl::StrCat(Quoted(metric), " is no metric of a ", JobKindName(spec.kind), " job: ",

@@ -45,7 +45,8 @@ namespace {
 constexpr char kGuard[] = "guard";
 constexpr char kBest[] = "best";
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
-constexpr char kCitation[] = "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
+constexpr char kCitation[] =
+    "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
 
 LrSchedule ScheduleOf(const JobSpec& spec) {
   const TrainingSpec& training = spec.training();
@@ -125,13 +126,13 @@ class TrainLoop {
   UpdateGuard guard_;
   BestSoFar best_;
 
-  std::int64_t step_ = 0;           // updates done
-  std::int64_t saved_step_ = 0;     // of the newest checkpoint begun or resumed from
-  bool stop_ = false;               // all ranks agree
-  std::string parent_;              // checkpoint resumed from
+  std::int64_t step_ = 0;        // updates done
+  std::int64_t saved_step_ = 0;  // of the newest checkpoint begun or resumed from
+  bool stop_ = false;            // all ranks agree
+  std::string parent_;           // checkpoint resumed from
   std::map<std::string, std::int64_t> earlier_ledgers_;
   std::vector<ValidationResult> validated_;  // the newest in this attempt
-  TrainProgress progress_;          // of the last step
+  TrainProgress progress_;                   // of the last step
 };
 
 absl::StatusOr<TrainResult> TrainLoop::Run() {
@@ -158,9 +159,9 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
 }
 
 absl::StatusOr<std::unique_ptr<Network>> TrainLoop::NewNetwork() const {
-  absl::StatusOr<std::unique_ptr<Network>> network =
-      MakeNetwork(NetworkOptionsOf(options_.spec));
-  if (absl::IsInvalidArgument(network.status())) return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
+  absl::StatusOr<std::unique_ptr<Network>> network = MakeNetwork(NetworkOptionsOf(options_.spec));
+  if (absl::IsInvalidArgument(network.status()) || absl::IsNotFound(network.status()))
+    return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
   AMAES_RETURN_IF_ERROR(TensorFailure(network.status()));
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network", [&] { (*network)->To(options_.device, at::kFloat); })));
   return network;
@@ -316,7 +317,8 @@ absl::StatusOr<Sample> TrainLoop::NextSample() {
 absl::Status TrainLoop::OneStep() {
   const std::int64_t update = step_ + 1;
   const StepFlags flags{.stop = environment_.stop_requested(), .checkpoint_unfinished = writer_.unfinished()};
-  AMAES_RETURN_IF_ERROR(train_step_->ComputeGradients(update, [this] { return NextSample(); }, flags));
+  AMAES_RETURN_IF_ERROR(train_step_->ComputeGradients(
+      update, [this] { return NextSample(); }, flags));
   const double learning_rate = LearningRateAt(schedule_, step_);
   AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step_->Update(update, learning_rate, guard_.Limits()));
   AMAES_RETURN_IF_ERROR(Guard(update, report));

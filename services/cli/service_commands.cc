@@ -33,8 +33,11 @@ std::string HostName() {
 }
 
 absl::StatusOr<int> Up(Context& context, const ServiceFlags& flags) {
-  SupervisorOptions options{.home = ResolveHome(context.home_flag), .listen = flags.listen, .http = flags.http,
-                            .slots = flags.slots, .insecure = flags.insecure};
+  SupervisorOptions options{.home = ResolveHome(context.home_flag),
+                            .listen = flags.listen,
+                            .http = flags.http,
+                            .slots = flags.slots,
+                            .insecure = flags.insecure};
   AMAES_RETURN_IF_ERROR(ChooseSlots(flags.slots, TakeInventory()).status());
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Supervisor> supervisor, Supervisor::Start(options, SystemClock()));
   std::cout << "amaes is up; Ctrl-C stops it in order\n"
@@ -51,12 +54,16 @@ absl::StatusOr<int> Up(Context& context, const ServiceFlags& flags) {
   return kExitOk;
 }
 
+// Beside this one.
+std::string WorkerProgram() { return (std::filesystem::path(OwnProgram()).parent_path() / "amaes-worker").string(); }
+
 absl::StatusOr<int> Coordinate(Context& context, const ServiceFlags& flags) {
   CoordinatorOptions options;
   options.home = ResolveHome(context.home_flag);
   options.listen = flags.listen;
   options.http = flags.http;
   options.insecure = flags.insecure;
+  options.engine.check_script = CheckScriptsWith(WorkerProgram(), absl::Minutes(5));
   StopToken stop;
   options.stop = &stop;
   options.handle_signals = false;
@@ -83,7 +90,7 @@ absl::StatusOr<int> RunNodeAgent(Context& context, const ServiceFlags& flags) {
   options.node.memory_bytes = inventory.memory_bytes;
   options.coordinator = ResolveCoordinator(context.coordinator_flag, ResolveHome(context.home_flag));
   const std::filesystem::path own = OwnProgram();
-  options.pretrain_command = {(own.parent_path() / "amaes-worker").string()};
+  options.pretrain_command = {WorkerProgram()};
   options.ingest_command = {own.string(), "ingest-worker"};
   options.cores_per_slot = CoresPerSlot(inventory, options.node.slots.size());
   AMAES_RETURN_IF_ERROR(RunAgent(options, SystemClock(), context.interrupts().stop()));
@@ -116,7 +123,8 @@ void AddServiceCommands(CLI::App& app, Context& context) {
     context.OnRun(command, [&context, flags] { return Coordinate(context, *flags); });
   }
   {
-    CLI::App* command = AddCommand(app, "agent", "Runs a node's agent by itself", "amaes agent --coordinator 10.0.0.5:7070 --bind 10.0.0.7");
+    CLI::App* command = AddCommand(app, "agent", "Runs a node's agent by itself",
+                                   "amaes agent --coordinator 10.0.0.5:7070 --bind 10.0.0.7");
     command->add_option("--slots", flags->slots, "auto, or a number of CPU slots")->capture_default_str();
     command->add_option("--node", flags->node, "Name of this node; default: the host's name");
     command->add_option("--bind", flags->bind, "Address that workers of other nodes can reach")->capture_default_str();

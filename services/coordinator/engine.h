@@ -26,6 +26,7 @@
 #include "services/coordinator/catalogue_cache.h"
 #include "services/coordinator/engine_types.h"
 #include "services/coordinator/live_job.h"
+#include "services/coordinator/script_check.h"
 
 namespace amaes {
 
@@ -36,6 +37,7 @@ struct EngineOptions {
   absl::Duration start_timeout = absl::Seconds(60);  // for a worker's first message
   absl::Duration stop_again = absl::Seconds(40);     // a gang that should be gone by then is told once more
   std::function<std::string()> make_job_id;          // default: "job-" and six random characters
+  ScriptChecker check_script;  // default: TorchScript networks are refused, for nobody can look at them
   // The store can no longer be trusted to write: only a new start helps. Called with the lock held; must not block.
   std::function<void(const absl::Status&)> on_store_failure;
 };
@@ -148,6 +150,7 @@ class Engine {
                                            std::vector<SpecProblem> problems);
   // Names to ids.   - InvalidArgument: a job that is not there.
   absl::StatusOr<std::string> ResolveAfter(const std::string& after);
+  absl::Status CheckScriptOf(JobSpec& spec) const;
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   // engine_finetune.cc. The weights of init.from; the folder of a job's checkpoints where the job is still to come to an end.
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);

@@ -108,7 +108,9 @@ absl::StatusOr<Engine::Resolved> Engine::ResolveFinetune(const ParsedSpec& parse
   AMAES_RETURN_IF_ERROR(ResolveInit(parsed.spec, facts, problems));
   if (!problems.empty()) return InvalidSpec(problems);
   if (!record.ok()) return record.status();
-  return Resolved{ResolveSpec(parsed.spec, facts), NameOf(*record), notes};
+  JobSpec spec = ResolveSpec(parsed.spec, facts);
+  AMAES_RETURN_IF_ERROR(CheckScriptOf(spec));
+  return Resolved{std::move(spec), NameOf(*record), notes};
 }
 
 absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
@@ -144,8 +146,25 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   if (!problems.empty()) return InvalidSpec(problems);
   if (!record.ok()) return record.status();
   const std::int64_t length = selects ? selection.size() : record->training_volumes;
-  return Resolved{ResolveSpec(parsed.spec, {record->version, record->digest, length, selection.digest}),
-                  NameOf(*record), selects ? NotesOn(selection, *record) : ""};
+  JobSpec spec = ResolveSpec(parsed.spec, {record->version, record->digest, length, selection.digest});
+  AMAES_RETURN_IF_ERROR(CheckScriptOf(spec));
+  return Resolved{std::move(spec), NameOf(*record), selects ? NotesOn(selection, *record) : ""};
+}
+
+// Tries a network that is a file, and notes which file that was and how large it is.
+absl::Status Engine::CheckScriptOf(JobSpec& spec) const {
+  TrainingSpec::Network& network = spec.training().network;
+  if (network.name != kScriptNetwork) return absl::OkStatus();
+  const absl::StatusOr<CheckedScript> script =
+      options_.check_script ? options_.check_script(NetworkOptionsOf(spec), spec.training().patch)
+                            : absl::UnavailableError("network.script cannot be checked by this coordinator");
+  if (absl::IsUnavailable(script.status())) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "SCRIPT_UNCHECKED", script.status().message(), {});
+  }
+  if (!script.ok()) return InvalidSpec({{"network.script", std::string(script.status().message())}});
+  network.script_digest = script->sha256;
+  network.script_parameters = script->parameters;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& known, const std::string& digest,

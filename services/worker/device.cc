@@ -14,6 +14,7 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/models/torch_errors.h"
+#include "libs/spec/spec_io.h"
 
 namespace amaes {
 namespace {
@@ -73,12 +74,12 @@ absl::StatusOr<c10::Device> PrepareDevice(const TrainingSpec& spec, int device_i
   return OpenGpu(spec, device_index);
 }
 
-absl::Duration CollectiveTimeout(const TrainingSpec& spec, c10::Device device) {
-  // U-Net B on 128³: 1.55e12 operations per sample, forward and backward; grows with the width squared and the volume.
-  const double volume = static_cast<double>(VoxelCount(spec.patch)) / (128.0 * 128 * 128);
-  const double width = static_cast<double>(spec.network.filters) / 32;
+absl::Duration CollectiveTimeout(const JobSpec& job, c10::Device device) {
+  const TrainingSpec& spec = job.training();
   const double lanes = std::max(1.0, static_cast<double>(spec.global_batch) / static_cast<double>(spec.workers));
-  const double operations = 1.55e12 * volume * width * width * lanes;
+  // Two operations each, and the backward pass is two forward passes.
+  const double operations =
+      6.0 * static_cast<double>(SizeOfNetwork(NetworkOptionsOf(job), spec.patch).multiply_adds) * lanes;
   const double per_second = device.is_cuda() ? 5e12 : 2e10 * static_cast<double>(spec.threads_per_worker);
   return std::max(absl::Seconds(30), absl::Seconds(5 * operations / per_second));
 }

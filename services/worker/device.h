@@ -13,6 +13,6 @@ namespace amaes {
 absl::StatusOr<c10::Device> PrepareDevice(const TrainingSpec& spec, int device_index);
 
 // How long a collective may take: 30 s, or five steps of a slow machine if that is more.
-absl::Duration CollectiveTimeout(const TrainingSpec& spec, c10::Device device);
+absl::Duration CollectiveTimeout(const JobSpec& job, c10::Device device);
 
 }  // namespace amaes

@@ -1,4 +1,4 @@
-// amaes-worker: started by an agent, never by hand. Descriptor 3 is the socket to the agent.
+// amaes-worker: started by an agent (descriptor 3 is the socket to it) or, to look at a script, by the coordinator.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,6 +9,7 @@
 #include "libs/base/log.h"
 #include "libs/base/version.h"
 #include "libs/worker_protocol/channel.h"
+#include "services/worker/check_script.h"
 #include "services/worker/worker.h"
 
 int main(int argc, char** argv) {
@@ -17,9 +18,12 @@ int main(int argc, char** argv) {
     std::puts(kSoftware);
     return kExitFinished;
   }
+  if (argc > 1 && std::string(argv[1]) == "check-script") return CheckScriptCommand({argv + 2, argv + argc});
   if (argc != 1 || fcntl(kWorkerSocket, F_GETFD) < 0) {
-    std::fprintf(stderr, "amaes-worker is started by an amaes agent, which gives it a socket as descriptor %d.\n"
-                         "To train, use `amaes submit` or `amaes run`.\n", kWorkerSocket);
+    std::fprintf(stderr,
+                 "amaes-worker is started by an amaes agent, which gives it a socket as descriptor %d.\n"
+                 "To train, use `amaes submit` or `amaes run`.\n",
+                 kWorkerSocket);
     return kExitUsage;
   }
   fcntl(kWorkerSocket, F_SETFD, FD_CLOEXEC);

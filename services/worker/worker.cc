@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/base/digest.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
@@ -35,8 +36,9 @@ std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec
   if (training.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
   if (training.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
   if (start.rank < 0 || start.rank >= start.world_size || start.world_size > training.global_batch / spec.group()) {
-    problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size, " workers does not go with global_batch ",
-                                    training.global_batch, " in groups of ", spec.group()));
+    problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size,
+                                    " workers does not go with global_batch ", training.global_batch, " in groups of ",
+                                    spec.group()));
   } else if (const LaneRange lanes{start.first_lane, start.last_lane};
              lanes != LanesOf(start.rank, start.world_size, training.global_batch, spec.group())) {
     problems.push_back(absl::StrCat("lanes ", lanes.first, " to ", lanes.last, " are not those of rank ", start.rank,
@@ -57,7 +59,7 @@ absl::StatusOr<JobSpec> ReadSpec(const WorkerStart& start) {
   return WithReason(absl::InvalidArgumentError(absl::StrJoin(problems, "; ")), "BAD_SPEC", /*retryable=*/false);
 }
 
-absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart& start, const TrainingSpec& spec,
+absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart& start, const JobSpec& spec,
                                                                c10::Device device, RendezvousStore& store) {
   if (start.world_size == 1) return MakeSingleCommunicator();
   CommunicatorOptions options;
@@ -108,16 +110,30 @@ LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const JobSpec& job
           .groups = std::move(groups)};
 }
 
+// It was checked, and its size estimated, at submit.
+absl::Status CheckScriptUnchanged(const TrainingSpec::Network& network) {
+  if (network.name != kScriptNetwork) return absl::OkStatus();
+  const absl::StatusOr<std::string> digest = Sha256OfFile(network.script);
+  if (!digest.ok()) return WithReason(Annotate(digest.status(), "network.script"), "BAD_SPEC", /*retryable=*/false);
+  if (*digest == network.script_digest) return absl::OkStatus();
+  return WithReason(
+      absl::FailedPreconditionError(
+          absl::StrCat("network.script ", network.script, " is not the file that was submitted: submit the job again")),
+      "BAD_SPEC", /*retryable=*/false);
+}
+
 absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
   const TrainingSpec& training = spec.training();
   absl::StatusOr<c10::Device> device = PrepareDevice(training, start.device_index);
   if (!device.ok()) return WithReason(device.status(), "GPU_UNUSABLE", /*retryable=*/true);
+  AMAES_RETURN_IF_ERROR(CheckScriptUnchanged(training.network));
   absl::StatusOr<DatasetVersion> version = ReadVersion(start.dataset_folder);
   if (!version.ok()) return WithReason(version.status(), "DATASET_UNREADABLE", !absl::IsDataLoss(version.status()));
   if (version->digest != training.dataset.digest) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat("the spec names dataset digest ", training.dataset.digest,
-                                                                 ", the folder holds ", version->digest)),
-                      "BAD_SPEC", /*retryable=*/false);
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat("the spec names dataset digest ", training.dataset.digest,
+                                                   ", the folder holds ", version->digest)),
+        "BAD_SPEC", /*retryable=*/false);
   }
   std::unique_ptr<FinetuneData> cases;
   std::shared_ptr<const Selection> selection;
@@ -128,7 +144,7 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
   }
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});
-  absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, training, *device, store);
+  absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, spec, *device, store);
   if (!communicator.ok()) return CollectiveFailure(communicator.status());
   const std::vector<std::string> groups = ModalityGroups(*version);
   DatasetSource volumes(*version, PretrainLoaderOptions(start, spec, std::move(selection), groups), clock);
@@ -148,18 +164,25 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
                              .initial_weights = std::move(initial_weights),
                              .device = *device,
                              .software = kSoftware};
-  const TrainEnvironment environment{
-      .data = data, .objective = **objective, .communicator = **communicator, .store = store, .clock = clock,
-      .report = [&link](WorkerReport report) { link.Report(std::move(report)); },
-      .stop_requested = [&link] { return link.stop_requested().has_value(); }};
+  const TrainEnvironment environment{.data = data,
+                                     .objective = **objective,
+                                     .communicator = **communicator,
+                                     .store = store,
+                                     .clock = clock,
+                                     .report = [&link](WorkerReport report) { link.Report(std::move(report)); },
+                                     .stop_requested = [&link] { return link.stop_requested().has_value(); }};
   return amaes::Train(options, environment);
 }
 
 absl::StatusOr<TrainResult> CarryOut(AgentLink& link, Clock& clock) {
   absl::StatusOr<WorkerStart> start = link.WaitForStart(kStartTimeout);
   if (!start.ok()) return WithReason(start.status(), "NO_ORDER", !absl::IsFailedPrecondition(start.status()));
-  LogInfo("worker", "started", {{"job", start->job}, {"attempt", start->attempt}, {"rank", start->rank},
-                                {"world_size", start->world_size}, {"device_index", start->device_index}});
+  LogInfo("worker", "started",
+          {{"job", start->job},
+           {"attempt", start->attempt},
+           {"rank", start->rank},
+           {"world_size", start->world_size},
+           {"device_index", start->device_index}});
   AMAES_ASSIGN_OR_RETURN(const JobSpec spec, ReadSpec(*start));
   return Train(*start, spec, link, clock);
 }

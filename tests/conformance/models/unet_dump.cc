@@ -41,8 +41,11 @@ absl::Status Write(const std::filesystem::path& path, const std::vector<NamedTen
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     kept.push_back(tensor.detach().contiguous());
-    views.push_back({.name = name, .type = TensorType::kF32, .shape = tensor.sizes().vec(),
-                     .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
+    views.push_back(
+        {.name = name,
+         .type = TensorType::kF32,
+         .shape = tensor.sizes().vec(),
+         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
   }
   return WriteSafetensors(path, views, {{"format", "pt"}});
 }
@@ -53,7 +56,8 @@ absl::Status Dump(const std::filesystem::path& folder) {
   AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", network->parameters()));
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
-  const std::vector<BucketPlan> plan = PlanBuckets(sizes, {.first_bytes = 8192, .bytes = 65536, .bytes_per_element = 4});
+  const std::vector<BucketPlan> plan =
+      PlanBuckets(sizes, {.first_bytes = 8192, .bytes = 65536, .bytes_per_element = 4});
   const std::unique_ptr<Communicator> communicator = MakeSingleCommunicator();
   AdamW optimizer(network->parameters(), plan, AdamWOptions{});
   GradientBuckets buckets(network->parameters(), plan, *communicator, {});
@@ -73,8 +77,8 @@ absl::Status Dump(const std::filesystem::path& folder) {
     }
     optimizer.Step(buckets.flat(), LearningRateAt(schedule, step), step + 1, at::full({}, 1.0f), at::full({}, 0.0f));
     const std::string number = std::to_string(step);
-    AMAES_RETURN_IF_ERROR(Write(folder / ("step" + number + ".safetensors"),
-                                {{"input", input}, {"target", target}, {"output", output}}));
+    AMAES_RETURN_IF_ERROR(
+        Write(folder / ("step" + number + ".safetensors"), {{"input", input}, {"target", target}, {"output", output}}));
     AMAES_RETURN_IF_ERROR(Write(folder / ("model" + number + ".safetensors"), network->parameters()));
   }
   return absl::OkStatus();

@@ -167,6 +167,7 @@ class EngineTest : public ::testing::Test {
     EngineOptions options;
     options.home = home_.path();
     options.make_job_id = [this] { return absl::StrCat("job-", ++jobs_made_); };
+    options.check_script = check_script_;
     absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(options, *store_, clock_, *metrics_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
@@ -268,6 +269,7 @@ class EngineTest : public ::testing::Test {
   std::unique_ptr<UnreliableStore> store_;
   std::unique_ptr<Engine> engine_;
   int jobs_made_ = 0;
+  ScriptChecker check_script_;  // of the engine that starts next
 };
 
 }  // namespace amaes

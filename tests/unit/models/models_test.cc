@@ -15,6 +15,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/models/autocast.h"
 #include "libs/models/model_registry.h"
+#include "libs/models/repeat_stem.h"
 #include "libs/models/torch_errors.h"
 #include "libs/models/unet.h"
 
@@ -221,6 +222,28 @@ TEST(ModelRegistry, RefusesByName) {
   EXPECT_THAT(MakeNetwork({.name = "unet"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("network.filters")));
   EXPECT_OK(MakeNetwork({.name = "unet", .filters = 3}));
+}
+
+TEST(RepeatStem, EqualChannelsGiveWhatOneGave) {
+  const auto one = MakeUNet({.filters = 4, .in_channels = 1}), three = MakeUNet({.filters = 4, .in_channels = 3});
+  const at::Tensor stem = one->parameters()[0].tensor.detach(), wider = three->parameters()[0].tensor;
+  ASSERT_TRUE(IsRepeatableStem(stem.sizes(), wider.sizes()));
+  const c10::AutoGradMode no_gradients(false);
+  for (std::size_t i = 1; i < one->parameters().size(); ++i)
+    three->parameters()[i].tensor.copy_(one->parameters()[i].tensor);
+  wider.copy_(RepeatStem(stem, 3));
+  const at::Tensor input = at::rand({1, 1, 32, 32, 32});
+  const at::Tensor got = three->Forward(input.expand({1, 3, 32, 32, 32}).contiguous());
+  EXPECT_LT((got - one->Forward(input)).abs().max().item<double>(), 1e-4);
+}
+
+TEST(RepeatStem, OnlyWhereOneChannelBecomesMore) {
+  EXPECT_TRUE(IsRepeatableStem({4, 1, 3, 3, 3}, {4, 2, 3, 3, 3}));
+  EXPECT_FALSE(IsRepeatableStem({4, 2, 3, 3, 3}, {4, 4, 3, 3, 3}));
+  EXPECT_FALSE(IsRepeatableStem({4, 1, 3, 3, 3}, {4, 1, 3, 3, 3}));
+  EXPECT_FALSE(IsRepeatableStem({4, 1, 3, 3, 3}, {8, 2, 3, 3, 3}));
+  EXPECT_FALSE(IsRepeatableStem({4, 1, 3, 3, 3}, {4, 2, 1, 1, 1}));
+  EXPECT_FALSE(IsRepeatableStem({4}, {4}));
 }
 
 TEST(TorchErrors, BecomeStatuses) {

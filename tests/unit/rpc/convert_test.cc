@@ -18,7 +18,7 @@ JobSpec OddPretrain() {
   spec.priority = 0;
   PretrainSpec& p = spec.pretrain;
   p.dataset = {"brains", 3, "abc", "modality=T1w", "collection=A:2", "beef"};
-  p.network = {"unet", 24};
+  p.network = {"unet", 24, "standard", "on", "/nets/a.pt", "backbone", "cafe", 12};
   p.patch = Cube(96);
   p.mask = {0.75, 8};
   p.loss.region = "masked";
@@ -46,8 +46,8 @@ JobSpec OddIngest() {
   spec.kind = JobKind::kIngest;
   spec.name = "odd-ingest";
   spec.priority = 100;
-  spec.ingest = {"brains", "/data/scans", "bids", "openmind", "zscore", "1x1x2", true,
-                 "split",  "quarantine",  false,  0.25,       2,        3,       1,    2};
+  spec.ingest = {"brains",     "/data/scans", "bids", "openmind", "zscore", "1x1x2", true, "split",
+                 "quarantine", false,         0.25,   2,          3,        1,       2};
   return spec;
 }
 

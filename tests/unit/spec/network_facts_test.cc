@@ -29,15 +29,18 @@ TEST(NetworkFacts, ParametersAreThoseOfTheReference) {
       {"MedNeXt M finetuning", Segmentation("mednext_m"), 20'938'018},
       {"MedNeXt L light", {.name = "mednext_l"}, 50'496'993},
       {"MedNeXt L finetuning", Segmentation("mednext_l"), 55'198'626},
+      {"ResEnc-L light", {.name = "resenc_l"}, 97'233'313},
       // ResidualEncoderUNet of dynamic-network-architectures 0.4.4 with nnU-Net's ResEnc-L plan, 2 classes.
       {"ResEnc-L finetuning", Segmentation("resenc_l"), 102'349'770},
       {"one class more: F + 1", Segmentation("unet_b", 3), 22'581'250 + 33},
       {"MONAI's SwinUNETR", Segmentation("swin_unetr"), 62'186'708},
-      {"one input more: 8 F of the embedding, 28 F of the skip", [] {
+      {"one input more: 8 F of the embedding, 28 F of the skip",
+       [] {
          NetworkOptions options = Segmentation("swin_unetr");
          options.in_channels = 2;
          return options;
-       }(), 62'186'708 + 36 * 48},
+       }(),
+       62'186'708 + 36 * 48},
       {"one input more: 27 F", {.name = "unet_b", .in_channels = 2}, 17'879'617 + 27 * 32},
   };
   for (const Case& c : table) {
@@ -60,6 +63,29 @@ TEST(NetworkFacts, SwinUnetrTakesMultiplesOfTwelve) {
   for (const std::int64_t bad : {-12, 0, 1, 13, 32}) EXPECT_FALSE(TakesFilters(swin, bad)) << bad;
   EXPECT_FALSE(TakesFilters(*FindNetwork("unet_b"), 64));
   EXPECT_TRUE(TakesFilters(*FindNetwork("unet"), 7));
+}
+
+// Published arithmetic of the forward pass on 128³, in 1e9 multiply-adds (the specification's table).
+TEST(NetworkFacts, MultiplyAddsAreThePublishedOnes) {
+  const NetworkOptions without{.name = "unet_b", .decoder = Decoder::kStandard};
+  const std::pair<NetworkOptions, double> table[] = {
+      {{.name = "unet_b"}, 258.2},
+      {{.name = "unet_xl"}, 1028.9},
+      {without, 366.9},
+      {{.name = "unet_b", .skips = true}, 366.9},
+      {Segmentation("unet_b"), 475.7},
+      {Segmentation("unet_xl"), 1898.8},
+  };
+  for (const auto& [options, billions] : table) {
+    EXPECT_NEAR(static_cast<double>(SizeOfNetwork(options, {128, 128, 128}).multiply_adds) / 1e9, billions, 0.051)
+        << options.name << " " << billions;
+  }
+}
+
+TEST(NetworkFacts, AScriptIsAsLargeAsWasSeen) {
+  const NetworkSize size = SizeOfNetwork({.name = kScriptNetwork, .script_parameters = 10}, {32, 32, 32});
+  EXPECT_EQ(size.parameters, 10);
+  EXPECT_EQ(size.multiply_adds, 10 * 32 * 32 * 32);
 }
 
 TEST(NetworkFacts, UnknownNamesAndWidthsHaveNoSize) {

@@ -62,6 +62,24 @@ TEST(ResolveSpec, WarmupNeverExceedsResolvedSteps) {
   EXPECT_EQ(resolved.pretrain.schedule.warmup_steps, 10);
 }
 
+TEST(NetworkOf, PretrainingIsLightAndFinetuningSegmentsWithSkips) {
+  JobSpec spec = Named("unet_b");
+  EXPECT_EQ(NetworkOptionsOf(spec).decoder, Decoder::kLight);
+  EXPECT_FALSE(NetworkOptionsOf(spec).skips);
+  EXPECT_EQ(NetworkOptionsOf(spec).head, Head::kReconstruction);
+  spec.pretrain.network.decoder = "standard";
+  spec.pretrain.network.skips = "on";
+  EXPECT_EQ(NetworkOptionsOf(spec).decoder, Decoder::kStandard);
+  EXPECT_TRUE(NetworkOptionsOf(spec).skips);
+  JobSpec finetune;
+  finetune.kind = JobKind::kFinetune;
+  EXPECT_EQ(NetworkOptionsOf(finetune).decoder, Decoder::kStandard);
+  EXPECT_TRUE(NetworkOptionsOf(finetune).skips);
+  EXPECT_EQ(NetworkOptionsOf(finetune).head, Head::kSegmentation);
+  finetune.finetune.network.skips = "off";
+  EXPECT_FALSE(NetworkOptionsOf(finetune).skips);
+}
+
 TEST(EstimateSpec, GrowsWithTheRightThings) {
   const JobSpec b = Named("unet_b");
   const SpecEstimate estimate = EstimateSpec(b);

@@ -95,6 +95,29 @@ TEST(ValidateSpec, Network) {
               ElementsAre(Problem("network.name", "\"vit\" is not unet_b, unet_xl, unet")));
 }
 
+TEST(ValidateSpec, ScriptsComeFromAFileAndHaveTheirOwnShape) {
+  const auto script = [](JobSpec& spec) -> TrainingSpec::Network& {
+    spec.pretrain.network = {"script"};
+    spec.pretrain.network.script = "/nets/mine.pt";
+    return spec.pretrain.network;
+  };
+  EXPECT_THAT(After([&](JobSpec& spec) { script(spec); }), IsEmpty());
+  EXPECT_THAT(After([&](JobSpec& spec) { script(spec).encoder_prefix = "backbone"; }), IsEmpty());
+  EXPECT_THAT(After([&](JobSpec& spec) { script(spec).script = ""; }),
+              ElementsAre(Problem("network.script", "is required")));
+  EXPECT_THAT(After([&](JobSpec& spec) { script(spec).script = "mine.pt"; }),
+              ElementsAre(Problem("network.script", "\"mine.pt\" is not an absolute path")));
+  EXPECT_THAT(After([&](JobSpec& spec) {
+                script(spec).filters = 8;
+                spec.pretrain.network.decoder = "light";
+                spec.pretrain.network.skips = "on";
+              }),
+              ElementsAre(Problem("network.filters", "its own widths"), Problem("network.decoder", "its own decoder"),
+                          Problem("network.skips", "its own decoder")));
+  EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.network.script = "/nets/mine.pt"; }),
+              ElementsAre(Problem("network.script", "is of network script, not of unet_b")));
+}
+
 TEST(ValidateSpec, PatchAndMask) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(16); }),
               ElementsAre(Problem("patch", "16 does not fit network unet_b: multiples of 16, at least 32")));
@@ -140,12 +163,15 @@ TEST(ValidateSpec, SwinUnetrsOwnPretraining) {
               ElementsAre(Problem("checkpoint.best_metric", "no metric of objective swinunetr")));
   EXPECT_THAT(after([](PretrainSpec& spec) { spec.network.name = "unet_b"; }),
               ElementsAre(Problem("objective.name", "swinunetr needs network swin_unetr, not unet_b")));
-  EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = {96, 64, 96}; }),
+  EXPECT_THAT(after([](PretrainSpec& spec) {
+                spec.patch = {96, 64, 96};
+              }),
               ElementsAre(Problem("objective.name", "y and z: the two must be equal, not 96x64x96")));
   EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = {64, 32, 32}; }), IsEmpty());
   EXPECT_THAT(after([](PretrainSpec& spec) { spec.patch = Cube(32); }),
               ElementsAre(Problem("objective.name", "two tokens of 32x32x32")));
-  EXPECT_THAT(after([](PretrainSpec& spec) { spec.objective.group = 0; }), ElementsAre(Problem("objective.group", "0 is not")));
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.objective.group = 0; }),
+              ElementsAre(Problem("objective.group", "0 is not")));
   EXPECT_THAT(after([](PretrainSpec& spec) {
                 spec.objective.name = "masked";
                 spec.micro_batch = 3;

@@ -24,7 +24,8 @@ TEST(SpecToJson, IsCanonical) {
   EXPECT_EQ(
       SpecToJson(spec),
       R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
-      R"("network":{"name":"unet_b","filters":0},"patch":128,"objective":{"name":"masked","group":4},)"
+      R"("network":{"name":"unet_b","filters":0,"decoder":"auto","skips":"auto","script":"","encoder_prefix":"",)"
+      R"("script_digest":"","script_parameters":0},"patch":128,"objective":{"name":"masked","group":4},)"
       R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
       R"("augment":{"preset":"intended","grid":"preset","border":"preset","ringing":"preset","gamma_epsilon":0.0},)"
       R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01,"clip_norm":0.0},)"
@@ -59,9 +60,10 @@ TEST(SpecToYaml, ReadsBackToTheSameSpec) {
 }
 
 TEST(SpecToYaml, IsPleasantToRead) {
-  EXPECT_THAT(SpecToYaml(JobSpec{}),
-              AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\nafter: \"\"\ndataset:\n  name: \"\"\n  version: 0\n"),
-                    HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
+  EXPECT_THAT(
+      SpecToYaml(JobSpec{}),
+      AllOf(StartsWith("kind: pretrain\nname: \"\"\npriority: 50\nafter: \"\"\ndataset:\n  name: \"\"\n  version: 0\n"),
+            HasSubstr("optimizer:\n  learning_rate: 0.0001\n"), HasSubstr("\ndevice: auto\n")));
 }
 
 // Every field can be set through its path and comes back in JSON.

@@ -1,0 +1,98 @@
+// A network's initial weights, and what it makes of random volumes while it trains: what peers of the tests repeat.
+// Usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64
+// NAME may be script:PATH. light: without skips, as for pretraining; standard: with skips and deep supervision, as for segmentation. Writes model.safetensors, and of step N stepN.safetensors (input, target, output0 …);
+// step 0 has its gradients in gradients.safetensors; losses.txt has a line per step.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "libs/base/status_macros.h"
+#include "libs/checkpoint/safetensors.h"
+#include "libs/models/model_registry.h"
+#include "libs/models/torch_errors.h"
+#include "tests/conformance/models/network_run.h"
+
+namespace amaes {
+namespace {
+
+using Folder = std::filesystem::path;
+
+absl::Status Write(const Folder& path, const std::vector<NamedTensor>& tensors) {
+  std::vector<at::Tensor> kept;
+  std::vector<TensorView> views;
+  for (const auto& [name, tensor] : tensors) {
+    kept.push_back(tensor.detach().contiguous());
+    const TensorType type = tensor.scalar_type() == at::kDouble ? TensorType::kF64
+                            : tensor.scalar_type() == at::kLong ? TensorType::kI64
+                                                                : TensorType::kF32;
+    views.push_back(
+        {.name = name,
+         .type = type,
+         .shape = tensor.sizes().vec(),
+         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
+  }
+  return WriteSafetensors(path, views, {{"format", "pt"}});
+}
+
+absl::Status WriteStep(const Folder& folder, const Network& network, int number, const NetworkRunStep& step) {
+  std::vector<NamedTensor> tensors = {{"input", step.input}, {"target", step.target}};
+  for (std::size_t i = 0; i < step.outputs.size(); ++i) tensors.push_back({absl::StrCat("output", i), step.outputs[i]});
+  AMAES_RETURN_IF_ERROR(Write(folder / absl::StrCat("step", number, ".safetensors"), tensors));
+  if (number > 0) return absl::OkStatus();
+  std::vector<NamedTensor> gradients;
+  for (const auto& [name, tensor] : network.parameters()) gradients.push_back({name, tensor.grad()});
+  return Write(folder / "gradients.safetensors", gradients);
+}
+
+absl::Status Dump(const Folder& folder, const NetworkRunOptions& options) {
+  AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, MakeNetwork(options.network));
+  network->To(at::kCPU, options.float64 ? at::kDouble : at::kFloat);
+  std::vector<NamedTensor> model = network->parameters();
+  model.insert(model.end(), network->buffers().begin(), network->buffers().end());
+  AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", model));
+  AMAES_ASSIGN_OR_RETURN(const std::vector<double> losses,
+                         RunNetwork(*network, options, [&](int number, const NetworkRunStep& step) {
+                           return WriteStep(folder, *network, number, step);
+                         }));
+  std::ofstream file(folder / "losses.txt");
+  for (const double loss : losses) file << absl::StrFormat("%.17g\n", loss);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace amaes
+
+int main(int argc, char** argv) {
+  if (argc != 10) {
+    std::fprintf(stderr, "usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64\n");
+    return 2;
+  }
+  const std::string name = argv[2];
+  const bool script = name.rfind("script:", 0) == 0;
+  const bool standard = std::string(argv[7]) == "standard";
+  amaes::Shape3 patch{};
+  std::sscanf(argv[4], "%ldx%ldx%ld", &patch[0], &patch[1], &patch[2]);
+  const amaes::NetworkRunOptions options{
+      .network = {.name = script ? amaes::kScriptNetwork : name,
+                  .filters = std::atoll(argv[3]),
+                  .in_channels = std::atoll(argv[5]),
+                  .out_channels = std::atoll(argv[6]),
+                  .decoder = standard ? amaes::Decoder::kStandard : amaes::Decoder::kLight,
+                  .skips = standard,
+                  .deep_supervision = standard,
+                  .head = standard ? amaes::Head::kSegmentation : amaes::Head::kReconstruction,
+                  .script = script ? name.substr(name.find(':') + 1) : "",
+                  .encoder_prefix = ""},
+      .patch = patch,
+      .steps = std::atoi(argv[8]),
+      .float64 = std::string(argv[9]) == "f64"};
+  const absl::Status status = amaes::Dump(argv[1], options);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  return 1;
+}

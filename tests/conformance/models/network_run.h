@@ -1,0 +1,36 @@
+// Training steps of a network on random volumes, written down so that another implementation can repeat them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "libs/models/network.h"
+#include "libs/spec/network_facts.h"
+#include "libs/volume/volume.h"
+
+namespace amaes {
+
+struct NetworkRunOptions {
+  NetworkOptions network;
+  Shape3 patch{32, 32, 32};
+  std::int64_t batch = 2;
+  int steps = 10;
+  double learning_rate = 1e-3;  // AdamW, everything else its default
+  bool float64 = false;
+};
+
+struct NetworkRunStep {
+  at::Tensor input;   // [B, in, D, H, W]: uniform in [0, 1), 60 % of the 4³ tokens zeroed, per sample and step
+  at::Tensor target;  // [B, out, D, H, W]: uniform in [0, 1)
+  std::vector<at::Tensor> outputs;  // of ForwardDeep
+  double loss = 0;                  // mean((outputs[0] - target)²) + Σ 2^-i mean(outputs[i]²), i = 1 …
+};
+
+// `each` is called after the step's backward pass and before its update. Returns the losses. Errors as CatchTorch.
+absl::StatusOr<std::vector<double>> RunNetwork(const Network& network, const NetworkRunOptions& options,
+                                               const std::function<absl::Status(int, const NetworkRunStep&)>& each);
+
+}  // namespace amaes
