@@ -50,6 +50,7 @@ void AddRunCommand(CLI::App& app, Context& context);          // run
 void AddDatasetCommands(CLI::App& app, Context& context);     // dataset, phantom
 void AddSubmitCommand(CLI::App& app, Context& context);       // submit
 void AddJobCommands(CLI::App& app, Context& context);         // job
+void AddExperimentCommands(CLI::App& app, Context& context);  // experiment
 void AddCheckpointCommands(CLI::App& app, Context& context);  // ckpt
 void AddNodeCommands(CLI::App& app, Context& context);        // node
 void AddOtherCommands(CLI::App& app, Context& context);       // version, completion

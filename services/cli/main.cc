@@ -31,6 +31,7 @@ int Main(int argc, char** argv) {
   AddDatasetCommands(app, context);
   AddSubmitCommand(app, context);
   AddJobCommands(app, context);
+  AddExperimentCommands(app, context);
   AddCheckpointCommands(app, context);
   AddNodeCommands(app, context);
   AddOtherCommands(app, context);

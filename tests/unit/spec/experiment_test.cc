@@ -1,0 +1,96 @@
+#include "libs/spec/experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "libs/base/testing/status_matchers.h"
+#include "libs/spec/spec_io.h"
+
+namespace amaes {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kFile[] = R"(
+name: small
+pretrain:
+  b: {preset: pretrain, set: {dataset: brains, schedule.steps: 10}}
+finetune:
+  set: {dataset: lesions, schedule: {steps: 20}}
+  seeds: [7, 8]
+  arms:
+    b-pretrained: {from: b, checkpoint: best}
+    b-scratch: {from: scratch, set: {optimizer.learning_rate: 0.001}}
+evaluate:
+  inside: {set: {dataset: lesions}}
+  outside: {set: {dataset: elsewhere}, checkpoint: best}
+)";
+
+TEST(ParseExperiment, ExpandsToJobsInTheOrderOfTheirDependencies) {
+  ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(kFile));
+  EXPECT_EQ(experiment.metric, "dice");
+  EXPECT_THAT(experiment.seeds, ElementsAre(7, 8));
+  ASSERT_EQ(experiment.arms.size(), 2u);
+  EXPECT_EQ(experiment.arms[0].control, "b-scratch") << "the only arm from scratch is the control";
+  EXPECT_EQ(experiment.arms[1].control, "");
+  ASSERT_EQ(experiment.jobs.size(), 1u + 2 * 2 + 2 * 2 * 2);
+  std::set<std::string> keys, names;
+  for (const ExperimentJob& job : experiment.jobs) {
+    EXPECT_TRUE(job.from.empty() || keys.contains(job.from)) << job.key;
+    EXPECT_TRUE(keys.insert(job.key).second) << job.key;
+    EXPECT_TRUE(names.insert(job.name).second) << job.name;
+  }
+  EXPECT_EQ(experiment.jobs[1].key, "finetune/b-pretrained/7");
+  EXPECT_EQ(experiment.jobs[1].name, "small-finetune-b-pretrained-7");
+  EXPECT_EQ(experiment.jobs[1].from, "pretrain/b");
+  EXPECT_EQ(experiment.jobs[1].checkpoint, "best");
+  EXPECT_EQ(experiment.jobs[3].from, "");
+  EXPECT_EQ(experiment.jobs.back().from, "finetune/b-scratch/8");
+}
+
+TEST(ParseExperiment, LaterLayersWin) {
+  ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(kFile));
+  const JobSpec pretrain = ParseSpecLayers(experiment.jobs[0].layers, experiment.jobs[0].assignments).spec;
+  EXPECT_EQ(pretrain.pretrain.dataset.name, "brains");
+  EXPECT_EQ(pretrain.pretrain.schedule.steps, 10);
+  const JobSpec scratch = ParseSpecLayers(experiment.jobs[4].layers, experiment.jobs[4].assignments).spec;
+  EXPECT_EQ(scratch.kind, JobKind::kFinetune);
+  EXPECT_EQ(scratch.finetune.seed, 8u);
+  EXPECT_EQ(scratch.finetune.schedule.steps, 20);
+  EXPECT_EQ(scratch.finetune.optimizer.learning_rate, 0.001);
+  EXPECT_EQ(scratch.name, "small-finetune-b-scratch-8");
+}
+
+TEST(ParseExperiment, LongNamesStayUniqueAndShortEnough) {
+  const std::string arm(60, 'a');
+  ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(
+      "name: x\nfinetune: {seeds: [1, 2], set: {dataset: d}, arms: {" + arm + ": {from: scratch}}}\nevaluate: {e: {set: {dataset: d}}}\n"));
+  std::set<std::string> names;
+  for (const ExperimentJob& job : experiment.jobs) {
+    EXPECT_LE(job.name.size(), 63u);
+    EXPECT_TRUE(names.insert(job.name).second);
+  }
+}
+
+TEST(ParseExperiment, SaysEverythingThatIsWrongAtOnce) {
+  const absl::Status status = ParseExperiment(R"(
+name: Bad Name
+pretrain: {b: {preset: no-such, set: {datset: brains}}}
+finetune: {seeds: [1, 1, x], arms: {one: {from: c, chekpoint: last}, two: {from: scratch, control: three}}}
+extra: 1
+)").status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("name:"), HasSubstr("no-such"), HasSubstr("1 stands there twice"), HasSubstr("no number"),
+                    HasSubstr("\"c\" is neither scratch"), HasSubstr("finetune.arms.one.chekpoint"),
+                    HasSubstr("\"three\" is no other arm"), HasSubstr("extra: unknown"), HasSubstr("evaluate: is required")));
+  EXPECT_THAT(ParseExperiment("a: [").status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1")));
+}
+
+}  // namespace
+}  // namespace amaes
