@@ -206,7 +206,7 @@ class CaseFinder {
 
   absl::Status TakeFew() {
     const auto there = static_cast<std::int64_t>(out_.train.size());
-    if (there == 0) {
+    if (there == 0 && options_.for_training) {
       return absl::FailedPreconditionError(absl::StrCat("no labelled case to train on: ", out_.test.size(),
                                                         " are of held-out subjects, ", out_.validation.size(),
                                                         " are kept for validation"));

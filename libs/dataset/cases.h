@@ -36,6 +36,7 @@ struct CaseOptions {
   std::int64_t train_cases = 0;         // few-shot: as many of the training cases; 0 = all
   double validation_share = 0.2;        // of the subjects that are not held out; in [0, 1)
   std::uint64_t seed = 1;               // of the division and of the choice
+  bool for_training = true;             // without a training case nothing can be done
 };
 
 struct LabelledCases {

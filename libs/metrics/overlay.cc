@@ -101,13 +101,16 @@ void DrawPlane(const OverlayView& view, const Plane& plane, const Shape3& cut, i
 }  // namespace
 
 Shape3 OverlayCut(const OverlayView& view) {
+  const auto labelled = [](std::uint8_t label) { return label != 0; };
+  const bool has_truth = std::any_of(view.truth.begin(), view.truth.end(), labelled);
+  const absl::Span<const std::uint8_t> labels = has_truth ? view.truth : view.prediction;
   std::array<std::vector<std::int64_t>, 3> counts;
   for (int a = 0; a < 3; ++a) counts[a].resize(static_cast<std::size_t>(view.shape[a]));
   std::size_t i = 0;
   for (std::int64_t x = 0; x < view.shape[0]; ++x) {
     for (std::int64_t y = 0; y < view.shape[1]; ++y) {
       for (std::int64_t z = 0; z < view.shape[2]; ++z, ++i) {
-        if ((view.truth[i] | view.prediction[i]) == 0) continue;
+        if (labels[i] == 0) continue;
         ++counts[0][x];
         ++counts[1][y];
         ++counts[2][z];

@@ -21,8 +21,8 @@ struct OverlayView {
   absl::Span<const std::uint8_t> truth, prediction;  // labels; each label is outlined
 };
 
-// Where the planes cut: along each axis the slice with most voxels that truth or prediction has a label for; the middle
-// where there is none.
+// Where the planes cut: along each axis the slice with most voxels that the truth has a label for; the prediction where the
+// truth has none; the middle where neither has.
 Shape3 OverlayCut(const OverlayView& view);
 
 // PNG: axial (nose up), coronal, sagittal (nose to the right) side by side, the patient's left on the left. Truth is outlined

@@ -25,18 +25,21 @@ svg .box{fill:var(--accent);fill-opacity:.16;stroke:var(--accent)}svg .dot{fill:
 svg .mean{fill:var(--text)}svg text{fill:var(--text);font:12px system-ui,sans-serif}svg .tick{fill:var(--soft);font-size:11px}
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:10px 0 0}.facts dt{color:var(--soft)}.facts dd{margin:0;overflow-wrap:anywhere}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.n{white-space:normal;min-width:74px;vertical-align:bottom}.left{color:var(--soft);font-size:12px;display:block}
-.total td{color:var(--soft)}
+.total td{color:var(--soft)}td:first-child,td.r{white-space:nowrap}td.case{white-space:normal}.cases{margin-bottom:14px}
 .cases{display:grid;grid-template-columns:repeat(auto-fill,minmax(520px,1fr));gap:18px}
 figure{margin:0}figure img{width:100%;background:#000;border-radius:6px;display:block}
 figcaption{font-size:13px;margin-top:5px;overflow-wrap:anywhere}
 .key{display:inline-block;width:22px;height:3px;vertical-align:middle;margin:0 5px 0 14px}
 )css";
 
-std::string Value(double value) {
+// A measure of unit "": a ratio, else a length or a volume.
+std::string Value(double value, bool ratio) {
   if (std::isnan(value)) return "–";
   if (std::isinf(value)) return "∞";
-  return absl::StrFormat(value >= 100 ? "%.0f" : value >= 10 ? "%.1f" : "%.3f", value);
+  return absl::StrFormat(ratio ? "%.3f" : value >= 100 ? "%.0f" : "%.2f", value);
 }
+
+bool IsRatio(const Measure& measure) { return *measure.unit == '\0'; }
 
 std::string Section(absl::string_view title, absl::string_view body) {
   return absl::StrCat("<section><h2>", title, "</h2>", body, "</section>\n");
@@ -52,10 +55,10 @@ std::string Head(absl::string_view first) {
   return absl::StrCat(out, "<th class=\"n\">Truth, ml</th><th class=\"n\">Prediction, ml</th></tr></thead>");
 }
 
-std::string SummaryCell(const MeasureSummary& m, std::size_t cases) {
+std::string SummaryCell(const MeasureSummary& m, bool ratio, std::size_t cases) {
   if (m.cases + m.undefined + m.infinite == 0) return "<td class=\"n\"></td>";
-  std::string out = absl::StrCat("<td class=\"n\">", Value(m.mean));
-  if (m.cases > 1) absl::StrAppend(&out, " ± ", Value(m.standard_deviation));
+  std::string out = absl::StrCat("<td class=\"n\">", Value(m.mean, ratio));
+  if (m.cases > 1) absl::StrAppend(&out, " ± ", Value(m.standard_deviation, ratio));
   if (static_cast<std::size_t>(m.cases) != cases)
     absl::StrAppend(&out, "<span class=\"left\">", m.cases, " of ", cases, "</span>");
   return absl::StrCat(out, "</td>");
@@ -66,10 +69,11 @@ std::string SummaryTable(const EvaluationResults& results) {
   for (const RegionSummary& summary : SummaryOf(results)) {
     absl::StrAppend(&out, IsTotal(summary.region) ? "<tr class=\"total\">" : "<tr>", "<td>",
                     html::Escape(summary.region), "</td>");
-    for (const MeasureSummary& measure : summary.measures)
-      absl::StrAppend(&out, SummaryCell(measure, results.cases.size()));
-    absl::StrAppend(&out, "<td class=\"n\">", Value(summary.truth_ml), "</td><td class=\"n\">",
-                    Value(summary.prediction_ml), "</td></tr>");
+    for (std::size_t i = 0; i < summary.measures.size(); ++i) {
+      absl::StrAppend(&out, SummaryCell(summary.measures[i], IsRatio(Measures()[i]), results.cases.size()));
+    }
+    absl::StrAppend(&out, "<td class=\"n\">", Value(summary.truth_ml, false), "</td><td class=\"n\">",
+                    Value(summary.prediction_ml, false), "</td></tr>");
   }
   return absl::StrCat(out, "</table><p class=\"soft\">Mean ± standard deviation over ", results.cases.size(),
                       results.cases.size() == 1 ? " case" : " cases",
@@ -91,18 +95,18 @@ std::string CaseTable(const EvaluationResults& results) {
       const RegionScores& row = one.regions[r];
       absl::StrAppend(&out, IsTotal(row.region) ? "<tr class=\"total\">" : "<tr>");
       if (r == 0) {
-        absl::StrAppend(&out, "<td rowspan=\"", one.regions.size(), "\">", CaseName(one), "<span class=\"left\">",
-                        html::Escape(one.source), one.prediction.empty() ? "" : "<br>predictions/",
-                        html::Escape(one.prediction), one.notes.empty() ? "" : "<br>",
-                        html::Escape(absl::StrJoin(one.notes, "; ")), "</span></td>");
+        absl::StrAppend(&out, "<td class=\"case\" rowspan=\"", one.regions.size(), "\">", CaseName(one),
+                        "<span class=\"left\">", html::Escape(one.source),
+                        one.prediction.empty() ? "" : "<br>predictions/", html::Escape(one.prediction),
+                        one.notes.empty() ? "" : "<br>", html::Escape(absl::StrJoin(one.notes, "; ")), "</span></td>");
       }
-      absl::StrAppend(&out, "<td>", html::Escape(row.region), "</td>");
+      absl::StrAppend(&out, "<td class=\"r\">", html::Escape(row.region), "</td>");
       for (const Measure& measure : Measures()) {
         const bool none = !row.has_surface && *measure.unit != '\0';
-        absl::StrAppend(&out, "<td class=\"n\">", none ? "" : Value(measure.of(row)), "</td>");
+        absl::StrAppend(&out, "<td class=\"n\">", none ? "" : Value(measure.of(row), IsRatio(measure)), "</td>");
       }
-      absl::StrAppend(&out, "<td class=\"n\">", Value(row.truth_ml), "</td><td class=\"n\">", Value(row.prediction_ml),
-                      "</td></tr>");
+      absl::StrAppend(&out, "<td class=\"n\">", Value(row.truth_ml, false), "</td><td class=\"n\">",
+                      Value(row.prediction_ml, false), "</td></tr>");
     }
   }
   absl::StrAppend(&out, "</table>");
@@ -115,7 +119,7 @@ std::string Hex(const Color& color) { return absl::StrFormat("#%02x%02x%02x", co
 std::string Pictures(const EvaluationResults& results, const std::function<std::string(const std::string&)>& picture) {
   const Examples examples = ChooseExamples(results.cases, kExamples);
   std::string out = absl::StrCat(
-      "<p class=\"soft\">Axial (nose up), coronal and sagittal (nose right) slices with most of truth and prediction; "
+      "<p class=\"soft\">Axial (nose up), coronal and sagittal (nose right) slices with most of the truth, every label outlined; "
       "the "
       "patient's left is left.<span class=\"key\" style=\"background:",
       Hex(kTruthColor), "\"></span>truth<span class=\"key\" style=\"background:", Hex(kPredictionColor),
@@ -131,7 +135,7 @@ std::string Pictures(const EvaluationResults& results, const std::function<std::
       std::vector<std::string> scores;
       for (const RegionScores& row : one.regions) {
         if (!IsTotal(row.region))
-          scores.push_back(absl::StrCat(html::Escape(row.region), " ", Value(row.overlap.dice)));
+          scores.push_back(absl::StrCat(html::Escape(row.region), " ", Value(row.overlap.dice, true)));
       }
       absl::StrAppend(&figures,
                       "<figure><img alt=\"truth and prediction on three planes\" src=\"data:image/png;base64,",
@@ -170,7 +174,7 @@ std::string ReportHtml(const std::string& title, const EvaluationResults& result
   const std::string regions = absl::StrJoin(results.regions, ", ", [](std::string* out, const Region& region) {
     absl::StrAppend(out, region.name, " = ", absl::StrJoin(region.labels, " + "));
   });
-  absl::StrAppend(&facts, "<dt>Regions</dt><dd>", html::Escape(regions), "</dd></dl>");
+  absl::StrAppend(&facts, "<dt>Scored</dt><dd>", html::Escape(regions), "</dd></dl>");
   std::string notes;
   for (const std::string& note : results.notes)
     absl::StrAppend(&notes, "<p class=\"soft\">", html::Escape(note), "</p>");

@@ -13,9 +13,9 @@ namespace {
 constexpr double kWidth = 760, kLeft = 130, kRight = 130, kRow = 44, kTop = 8, kAxis = 34;
 constexpr double kDot = 3.4, kBox = 20;
 
-// Steps of 1, 2 or 5 times a power of ten, about four of them.
+// Steps of 1, 2 or 5 times a power of ten, about five of them.
 double TickStep(double range) {
-  const double rough = range / 4, power = std::pow(10, std::floor(std::log10(rough)));
+  const double rough = range / 5, power = std::pow(10, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0}) {
     if (rough <= factor * power) return factor * power;
   }

@@ -98,8 +98,15 @@ absl::StatusOr<Scoring> PlanScoring(const LabelSet& labels, const std::string& r
   }
   for (const std::int64_t value : labels.background) out.codes.emplace(value, 0);
   if (!more_background.empty()) {
-    AMAES_ASSIGN_OR_RETURN(const LabelSet more, ParseLabels("any=1", true, more_background));
-    for (const std::int64_t value : more.background) out.codes[value] = 0;
+    // A list of values is all that is wanted: the class stands for none that a label map has.
+    AMAES_ASSIGN_OR_RETURN(const LabelSet more, ParseLabels("any=9007199254740991", true, more_background));
+    for (const std::int64_t value : more.background) {
+      if (const auto known = out.codes.find(value); known != out.codes.end() && known->second != 0) {
+        return absl::InvalidArgumentError(absl::StrCat("value ", value, " is one that the network knows (",
+                                                       labels.ClassesText(), "): it cannot be background"));
+      }
+      out.codes[value] = 0;
+    }
   }
   return out;
 }

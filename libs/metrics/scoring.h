@@ -28,7 +28,7 @@ struct Scoring {
 
 // `labels`: the network's. `regions`: "NAME=VALUES, …" to be scored in place of its classes or regions, as ParseLabels reads
 // them; empty = these. `more_background`: values joined by + that label maps may have and that are taken for background.
-//   - InvalidArgument: a text that cannot be read; a value that the network was not trained on; a region all of whose values
+//   - InvalidArgument: a text that cannot be read; a value that the network was not trained on, or a background that it was; a region all of whose values
 //     belong to others that are not larger, so that no label would be left for it.
 absl::StatusOr<Scoring> PlanScoring(const LabelSet& labels, const std::string& regions,
                                     const std::string& more_background);

@@ -10,6 +10,7 @@ constexpr KindSet kAll{JobKind::kPretrain, JobKind::kFinetune, JobKind::kEvaluat
 constexpr KindSet kTraining{JobKind::kPretrain, JobKind::kFinetune};
 constexpr KindSet kPretrain{JobKind::kPretrain};
 constexpr KindSet kFinetune{JobKind::kFinetune};
+constexpr KindSet kEvaluate{JobKind::kEvaluate};
 constexpr KindSet kIngest{JobKind::kIngest};
 
 constexpr FieldRange kNone{};
@@ -227,6 +228,54 @@ void AddFinetune(std::vector<Field>& out) {
   // clang-format on
 }
 
+void AddEvaluate(std::vector<Field>& out) {
+  // clang-format off
+  out.insert(out.end(), {
+      {"dataset.name", kEvaluate, AMAES_AT(evaluate.dataset.name), "", kNone, {}, "dataset with labels; required", {"data"}},
+      {"dataset.version", kEvaluate, AMAES_AT(evaluate.dataset.version), "", {0, 1e9}, {}, "0 = the newest at submit", {}},
+      {"dataset.digest", kEvaluate, AMAES_AT(evaluate.dataset.digest), "", kNone, {},
+       "SHA-256 of the version; filled at submit", {}},
+      {"dataset.filter", kEvaluate, AMAES_AT(evaluate.dataset.filter), "", kNone, {},
+       "volumes to use, e.g. \"collection=WMH\"; empty = all", {"filter", "select"}},
+      {"dataset.split", kEvaluate, AMAES_AT(evaluate.dataset.split), "", kNone, {"held_out", "validation", "train", "all"},
+       "which cases: never trained on, the checkpoint's validation or training cases, or all", {"split"}},
+      {"dataset.moved", kEvaluate, AMAES_AT(evaluate.dataset.moved), "", kNone, {},
+       "FROM=TO, two absolute folders: where the files were ingested, where they are now; empty = where they were", {}},
+      {"checkpoint.from", kEvaluate, AMAES_AT(evaluate.checkpoint.from), "", kNone, {},
+       "job:NAME[@STEP, @last or @best], or the absolute path of a checkpoint folder; required",
+       {"checkpoint", "model", "from"}},
+      {"checkpoint.path", kEvaluate, AMAES_AT(evaluate.checkpoint.path), "", kNone, {}, "its folder; filled at submit", {}},
+      {"checkpoint.sha256", kEvaluate, AMAES_AT(evaluate.checkpoint.sha256), "", kNone, {},
+       "of its manifest; filled at submit", {}},
+      {"scoring.regions", kEvaluate, AMAES_AT(evaluate.scoring.regions), "", kNone, {},
+       "NAME=VALUES to score, e.g. \"WT=1+2+4,TC=1+4,ET=4\"; empty = the network's classes or regions",
+       {"regions", "labels.regions"}},
+      {"scoring.background", kEvaluate, AMAES_AT(evaluate.scoring.background), "", kNone, {},
+       "further label values that count as background, joined by +", {"background", "labels.background"}},
+      {"window.patch", kEvaluate, AMAES_AT(evaluate.window.patch), "voxels along x, y, z", {0, 512}, {},
+       "of the sliding window; 0 = the checkpoint's patch", {"patch", "patch_size", "roi_size"}},
+      {"window.overlap", kEvaluate, AMAES_AT(evaluate.window.overlap), "", {0, 1, false, true}, {},
+       "of neighbouring windows, as a share of their side", {"overlap"}},
+      {"window.weights", kEvaluate, AMAES_AT(evaluate.window.weights), "", kNone, {"sum", "gaussian"},
+       "sum = logits are added up (the reference); gaussian = a mean that trusts the middle of a window most",
+       {"weighting", "window.mode"}},
+      {"window.mirror", kEvaluate, AMAES_AT(evaluate.window.mirror), "", kNone, {"", "x", "y", "z", "xy", "xz", "yz", "xyz"},
+       "axes along which the volume is flipped too, in all combinations; empty = none", {"mirror", "tta"}},
+      {"window.batch", kEvaluate, AMAES_AT(evaluate.window.batch), "windows", {1, 1024}, {}, "per forward pass",
+       {"sw_batch_size"}},
+      {"predictions", kEvaluate, AMAES_AT(evaluate.predictions), "", kNone, {},
+       "keep them as NIfTI files on the scans' own grids", {"save_predictions"}},
+      {"workers", kEvaluate, AMAES_AT(evaluate.workers), "slots", {1, 4096}, {}, "processes that share the cases",
+       {"gpus", "num_gpus"}},
+      {"device", kEvaluate, AMAES_AT(evaluate.device), "", kNone, {"auto", "cpu", "gpu"}, "kind of slot", {"accelerator"}},
+      {"precision", kEvaluate, AMAES_AT(evaluate.precision), "", kNone, {"fp32", "bf16"},
+       "fp32 = IEEE, no TF32; bf16 = autocast, sums stay fp32", {"dtype"}},
+      {"threads_per_worker", kEvaluate, AMAES_AT(evaluate.threads_per_worker), "threads", {1, 1024}, {},
+       "of a worker's tensor operations on the CPU", {"threads"}},
+  });
+  // clang-format on
+}
+
 void AddIngest(std::vector<Field>& out) {
   // clang-format off
   out.insert(out.end(), {
@@ -251,7 +300,6 @@ void AddIngest(std::vector<Field>& out) {
        "NaN and infinities: 0 instead, or the file is not taken", {"nan"}},
       {"labels", kIngest, AMAES_AT(ingest.labels), "", kNone, {},
        "ingest label maps and masks with the volumes that they belong to", {}},
-      {"workers", {JobKind::kEvaluate}, AMAES_AT(evaluate.workers), "slots", {1, 4096}, {}, "that share the cases", {"slots"}},
       {"held_out_share", kIngest, AMAES_AT(ingest.held_out_share), "of subjects", {0, 0.9}, {},
        "kept apart, e.g. 0.25 as a test set; 0 = 1 %, but 5 to 1000 subjects and at most a fifth", {"test_share", "val_share"}},
       {"workers", kIngest, AMAES_AT(ingest.workers), "slots", {1, 4096}, {}, "that read at the same time", {"slots"}},
@@ -278,6 +326,7 @@ const std::vector<Field>& SpecFields() {
     AddTraining(*out);
     AddPlaces(*out);
     AddFinetune(*out);
+    AddEvaluate(*out);
     AddIngest(*out);
     return out;
   }();

@@ -151,7 +151,34 @@ struct FinetuneSpec : TrainingSpec {
 };
 
 struct EvaluateSpec {
+  struct Dataset {
+    std::string name;                // required
+    std::int64_t version = 0;        // 0 = the newest at submit; resolved before the job is stored
+    std::string digest{};            // filled at submit
+    std::string filter{};            // which labelled volumes; empty = all
+    std::string split = "held_out";  // held_out | validation | train | all
+    std::string moved{};             // FROM=TO: where the ingested files lie now
+  } dataset;
+  struct Checkpoint {
+    std::string from{};            // required: job:NAME[@STEP|@last|@best], or the absolute path of a checkpoint folder
+    std::string path{}, sha256{};  // folder, and SHA-256 of its manifest; filled at submit
+  } checkpoint;
+  struct Scoring {
+    std::string regions{};     // NAME=VALUES, …: what is scored; empty = the network's classes or regions
+    std::string background{};  // values of label maps that count as background, joined by +
+  } scoring;
+  struct Window {
+    Shape3 patch{};               // 0 = the checkpoint's; resolved at submit
+    double overlap = 0.5;         // of neighbouring windows
+    std::string weights = "sum";  // sum | gaussian: how windows that overlap become one
+    std::string mirror{};         // axes along which the volume is flipped too, e.g. "xyz"
+    std::int64_t batch = 1;       // windows per forward pass
+  } window;
+  bool predictions = true;  // keep them as NIfTI files
   std::int64_t workers = 1;  // slots that share the cases
+  std::string device = "auto";     // auto | cpu | gpu
+  std::string precision = "fp32";  // fp32 | bf16 (autocast)
+  std::int64_t threads_per_worker = 1;
 };
 
 struct IngestSpec {

@@ -216,6 +216,32 @@ void CheckFinetune(const FinetuneSpec& spec, Problems& out) {
   }
 }
 
+void CheckEvaluate(const EvaluateSpec& spec, Problems& out) {
+  CheckDatasetName("dataset.name", spec.dataset.name, out);
+  const std::string& from = spec.checkpoint.from;
+  if (from.empty()) {
+    out.push_back({"checkpoint.from", "is required: job:NAME of a finetuning, or the absolute path of a checkpoint folder"});
+  } else if (from[0] != '/' && from.rfind("job:", 0) != 0) {
+    out.push_back({"checkpoint.from", absl::StrCat(Quoted(from), " is neither job:NAME nor an absolute path")});
+  }
+  const Shape3& patch = spec.window.patch;
+  const auto zeros = std::count(patch.begin(), patch.end(), 0);
+  if (zeros != 0 && zeros != 3) {
+    out.push_back({"window.patch", absl::StrCat(ShapeText(patch), " has a side of 0: name all three, or 0 for the checkpoint's")});
+  }
+  const std::string& moved = spec.dataset.moved;
+  const std::size_t equals = moved.find('=');
+  if (!moved.empty() && (moved[0] != '/' || equals == std::string::npos || moved.compare(equals, 2, "=/") != 0)) {
+    out.push_back({"dataset.moved", absl::StrCat(Quoted(moved), " is not FROM=TO, two absolute folders")});
+  }
+  for (const auto& [field, digest] :
+       {std::pair{"dataset.digest", &spec.dataset.digest}, {"checkpoint.sha256", &spec.checkpoint.sha256}}) {
+    if (!digest->empty() && !IsHex64(*digest)) {
+      out.push_back({field, absl::StrCat(Quoted(*digest), " is not 64 hexadecimal digits")});
+    }
+  }
+}
+
 void CheckIngest(const IngestSpec& spec, Problems& out) {
   CheckDatasetName("dataset", spec.dataset, out);
   if (spec.from.empty()) {
@@ -249,6 +275,7 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
     CheckObjective(spec.pretrain, crossing);
   }
   if (spec.kind == JobKind::kFinetune) CheckFinetune(spec.finetune, crossing);
+  if (spec.kind == JobKind::kEvaluate) CheckEvaluate(spec.evaluate, crossing);
   if (spec.kind == JobKind::kIngest) CheckIngest(spec.ingest, crossing);
   Problems out;
   for (const Field& field : SpecFields()) {

@@ -169,6 +169,14 @@ absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::pa
   return files;
 }
 
+absl::Status LoadModel(const std::filesystem::path& folder, const Network& network) {
+  std::vector<SafetensorsFile> model(1);
+  AMAES_ASSIGN_OR_RETURN(model[0], ReadSafetensors(folder / kModelFile));
+  std::map<std::string, at::Tensor> targets = ModelTargets(network);
+  AMAES_RETURN_IF_ERROR(CheckFits(model, targets));
+  return CatchTorch("load of a network", [&] { Copy(model, targets); });
+}
+
 absl::Status LoadState(const std::filesystem::path& folder, const CheckpointManifest& manifest, const Network& network,
                        const AdamW& optimizer, const WeightAverage* average) {
   std::vector<SafetensorsFile> model, averages, moments;

@@ -41,6 +41,10 @@ absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& o
 absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::path& folder,
                                                        const CheckpointShare& share);
 
+// Fills the parameters and buffers in place from `folder`'s model.safetensors. Nothing is changed unless everything fits.
+// Errors as LoadState.
+absl::Status LoadModel(const std::filesystem::path& folder, const Network& network);
+
 // Fills the parameters, buffers, both moments and the average (null: none is kept) in place from a verified checkpoint. Nothing is changed unless everything fits.
 //   - FailedPrecondition: tensors are missing, unknown, of another shape or type; the message names them.
 //   - DataLoss, NotFound: as ReadSafetensors.   - Internal: error of the tensor library.

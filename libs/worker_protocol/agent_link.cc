@@ -13,9 +13,10 @@
 namespace amaes {
 namespace {
 
-// Only the newest of these is of interest: both are running totals.
+// Only the newest of these is of interest: all are running totals.
 bool GivesWayToNewer(const WorkerReport& report) {
-  return std::holds_alternative<TrainProgress>(report) || std::holds_alternative<IngestCount>(report);
+  return std::holds_alternative<TrainProgress>(report) || std::holds_alternative<IngestCount>(report) ||
+         std::holds_alternative<EvaluationCount>(report);
 }
 
 class SocketAgentLink final : public AgentLink {

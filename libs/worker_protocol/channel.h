@@ -52,7 +52,7 @@ class FrameSocket {
 inline constexpr std::size_t kMaxQueuedReports = 1 << 16;
 
 // The worker's side, with one thread that receives and one that sends. Thread-safe. Reports never block the training
-// thread: they go through a bounded queue, in which an older TrainProgress or IngestCount gives way to a newer one;
+// thread: they go through a bounded queue, in which an older running total (TrainProgress, IngestCount, EvaluationCount) gives way to a newer one;
 // everything else is kept, in order.
 class AgentLink {
  public:

@@ -178,6 +178,38 @@ IngestCount FromProto(const v1::IngestCount& in) {
           .estimated_seconds = in.estimated_seconds()};
 }
 
+void ToProto(const EvaluationCount& in, v1::WorkerReport& message) {
+  v1::EvaluationCount& out = *message.mutable_evaluation();
+  out.set_cases(in.cases);
+  out.set_done(in.done);
+  out.set_cases_per_second(in.cases_per_second);
+}
+EvaluationCount FromProto(const v1::EvaluationCount& in) {
+  return {.cases = in.cases(), .done = in.done(), .cases_per_second = in.cases_per_second()};
+}
+
+void ToProto(const EvaluationScores& in, v1::WorkerReport& message) {
+  v1::EvaluationScores& out = *message.mutable_scores();
+  for (const EvaluationScore& row : in.rows) {
+    v1::EvaluationScores::Row& added = *out.add_rows();
+    added.set_region(Text(row.region));
+    added.set_measure(Text(row.measure));
+    added.set_mean(row.mean);
+    added.set_standard_deviation(row.standard_deviation);
+    added.set_cases(row.cases);
+    added.set_undefined(row.undefined);
+    added.set_infinite(row.infinite);
+  }
+}
+EvaluationScores FromProto(const v1::EvaluationScores& in) {
+  EvaluationScores out;
+  for (const v1::EvaluationScores::Row& row : in.rows()) {
+    out.rows.push_back({row.region(), row.measure(), row.mean(), row.standard_deviation(), row.cases(), row.undefined(),
+                        row.infinite()});
+  }
+  return out;
+}
+
 void ToProto(const DatasetStaged& in, v1::WorkerReport& message) {
   message.mutable_staged()->set_digest(Text(in.digest));
 }
@@ -218,7 +250,7 @@ absl::Status WithoutContent(absl::string_view what) {
 
 bool TakesPart(const std::string& phase) {
   return phase == "train" || phase == "validate" || phase == "checkpoint" || phase == "scan" || phase == "read" ||
-         phase == "publish";
+         phase == "publish" || phase == "predict" || phase == "report";
 }
 
 std::string EncodeCommand(const WorkerCommand& command) { return Encode<v1::WorkerCommand>(command); }
@@ -265,6 +297,10 @@ absl::StatusOr<WorkerReport> DecodeReport(const std::string& bytes) {
       return CheckpointDeleted{.name = in.deleted().name()};
     case Report::kIngest:
       return FromProto(in.ingest());
+    case Report::kEvaluation:
+      return FromProto(in.evaluation());
+    case Report::kScores:
+      return FromProto(in.scores());
     case Report::kStaged:
       return DatasetStaged{.digest = in.staged().digest()};
     case Report::kFinished:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "libs/base/ids.h"
@@ -102,6 +103,21 @@ struct IngestCount {
   double voxels_per_second = 0, estimated_seconds = 0;
   bool operator==(const IngestCount&) const = default;
 };
+struct EvaluationCount {
+  std::int64_t cases = 0, done = 0;  // of this rank
+  double cases_per_second = 0;
+  bool operator==(const EvaluationCount&) const = default;
+};
+struct EvaluationScore {
+  std::string region{}, measure{};
+  double mean = 0, standard_deviation = 0;
+  std::int64_t cases = 0, undefined = 0, infinite = 0;
+  bool operator==(const EvaluationScore&) const = default;
+};
+struct EvaluationScores {
+  std::vector<EvaluationScore> rows{};
+  bool operator==(const EvaluationScores&) const = default;
+};
 struct DatasetStaged {
   std::string digest{};
   bool operator==(const DatasetStaged&) const = default;
@@ -118,9 +134,9 @@ struct WorkerFailed {
 };
 using WorkerReport = std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult,
                                   CheckpointCommitted, CheckpointRejected, CheckpointDeleted, IngestCount,
-                                  DatasetStaged, WorkerFinished, WorkerFailed, PictureWritten>;
+                                  EvaluationCount, EvaluationScores, DatasetStaged, WorkerFinished, WorkerFailed, PictureWritten>;
 
-// Whether a worker in this phase takes part: all ranks have met. Of training and of ingest.
+// Whether a worker in this phase takes part: all ranks have met. Of every kind of job.
 bool TakesPart(const std::string& phase);
 
 // Serialised protobuf, without the length. Bytes that are not UTF-8 become '?': a message of failure must arrive

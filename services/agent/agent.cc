@@ -245,7 +245,9 @@ void Agent::HandleReport(const WorkerKey& key, const WorkerReport& report) {
   envelope.set_rank(key.rank);
   envelope.set_report(EncodeReport(report));
   // A lost progress report is followed by the next one; everything else must arrive.
-  const bool may_be_lost = std::holds_alternative<TrainProgress>(report) || std::holds_alternative<IngestCount>(report);
+  const bool may_be_lost = std::holds_alternative<TrainProgress>(report) ||
+                           std::holds_alternative<IngestCount>(report) ||
+                           std::holds_alternative<EvaluationCount>(report);
   if (may_be_lost) {
     link_->Send(std::move(message));
   } else {

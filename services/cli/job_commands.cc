@@ -1,8 +1,12 @@
-// job ls | show | watch | shards | audit | pictures | logs | events | cancel
+// job ls | show | watch | shards | audit | pictures | report | logs | events | cancel
+#include <filesystem>
 #include <iostream>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "libs/base/files.h"
 #include "libs/base/format.h"
 #include "libs/base/metric_map.h"
 #include "libs/base/status_macros.h"
@@ -32,6 +36,7 @@ std::string Progress(const v1::Job& job) {
   if (job.has_training() && job.training().total_steps() > 0) {
     return absl::StrFormat("%d/%d", job.training().step(), job.training().total_steps());
   }
+  if (job.has_evaluation()) return absl::StrFormat("%d/%d cases", job.evaluation().done(), job.evaluation().cases());
   if (job.has_ingest()) return absl::StrFormat("%d/%d files", job.ingest().done(), job.ingest().files());
   return "-";
 }
@@ -227,6 +232,69 @@ void AddOnJob(CLI::App& parent, Context& context, const std::string& name, const
   context.OnRun(command, [&context, job, run] { return run(context, *job); });
 }
 
+struct ReportFlags {
+  std::string job, save;
+};
+
+// Reads one file of the report into memory: it is a table, or a page with a few pictures.
+absl::StatusOr<std::string> ReadReport(Context& context, const std::string& job, const std::string& file) {
+  const auto stub = context.Stub<v1::JobService>();
+  grpc::ClientContext call;
+  v1::ReadReportRequest request;
+  request.set_id(job);
+  request.set_file(file);
+  const auto stream = stub->ReadReport(&call, request);
+  const Interrupts::Scope cancel(context.interrupts(), [&call] { call.TryCancel(); });
+  std::string out;
+  v1::ReportPiece piece;
+  while (stream->Read(&piece)) out += piece.data();
+  AMAES_RETURN_IF_ERROR(FromGrpcStatus(stream->Finish()));
+  return out;
+}
+
+// A row per region, a column per measure.
+std::string ScoreTable(const v1::EvaluationProgress& evaluation) {
+  std::vector<std::string> titles = {"REGION"};
+  std::vector<std::vector<std::string>> rows;
+  for (const v1::EvaluationScore& score : evaluation.scores()) {
+    if (rows.empty() || rows.back()[0] != score.region()) rows.push_back({score.region()});
+    if (rows.size() == 1) titles.push_back(absl::AsciiStrToUpper(score.measure()));
+    std::string cell = score.cases() == 0 ? "-" : FormatNumber(score.mean());
+    if (score.cases() > 1) absl::StrAppend(&cell, " ± ", FormatNumber(score.standard_deviation()));
+    if (score.cases() != evaluation.cases()) absl::StrAppend(&cell, " (", score.cases(), " of ", evaluation.cases(), ")");
+    rows.back().push_back(cell);
+  }
+  return FormatTable(titles, rows);
+}
+
+absl::StatusOr<int> Report(Context& context, const ReportFlags& flags) {
+  if (!flags.save.empty()) {
+    const bool csv = absl::EndsWith(flags.save, ".csv"), json = absl::EndsWith(flags.save, ".json");
+    AMAES_ASSIGN_OR_RETURN(const std::string content,
+                           ReadReport(context, flags.job, csv ? "results.csv" : json ? "results.json" : "report.html"));
+    AMAES_RETURN_IF_ERROR(files::WriteAtomic(std::filesystem::absolute(flags.save), content));
+    if (!context.json()) std::cout << flags.save << ": " << FormatBytes(static_cast<std::int64_t>(content.size())) << "\n";
+    return kExitOk;
+  }
+  AMAES_ASSIGN_OR_RETURN(const std::string content, ReadReport(context, flags.job, "results.json"));
+  if (context.json()) {
+    std::cout << content;
+    return kExitOk;
+  }
+  AMAES_ASSIGN_OR_RETURN(const v1::Job job, GetJob(context, flags.job));
+  std::cout << ScoreTable(job.evaluation()) << "mean ± standard deviation over " << job.evaluation().cases()
+            << " cases; every case: amaes job report " << flags.job << " --save FILE.html (or .csv, .json)\n";
+  return kExitOk;
+}
+
+void AddReport(CLI::App& jobs, Context& context) {
+  CLI::App* command = AddCommand(jobs, "report", "Shows or saves what an evaluation measured", "amaes job report my-test --save report.html");
+  auto flags = std::make_shared<ReportFlags>();
+  command->add_option("job", flags->job, "Id or name of the job")->required();
+  command->add_option("--save", flags->save, "Writes the page there; FILE.csv or FILE.json: the numbers");
+  context.OnRun(command, [&context, flags] { return Report(context, *flags); });
+}
+
 }  // namespace
 
 void AddJobCommands(CLI::App& app, Context& context) {
@@ -247,6 +315,7 @@ void AddJobCommands(CLI::App& app, Context& context) {
   AddOnJob(*jobs, context, "audit",
            "Proves from the ledgers what a training job read; 0: proved, 7: something is wrong", Audit);
   AddJobPicturesCommand(*jobs, context);
+  AddReport(*jobs, context);
   AddOnJob(*jobs, context, "events", "Shows what happened to a job", Events);
   {
     CLI::App* command =

@@ -52,11 +52,15 @@ std::string Fit(const std::string& text, int width) {
 }
 
 double Fraction(const v1::Job& job) {
-  const bool training = job.has_training();
-  const double done = training ? static_cast<double>(job.training().step()) : static_cast<double>(job.ingest().done());
-  const double total =
-      training ? static_cast<double>(job.training().total_steps()) : static_cast<double>(job.ingest().files());
-  return total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
+  std::int64_t done = job.ingest().done(), total = job.ingest().files();
+  if (job.has_training()) {
+    done = job.training().step();
+    total = job.training().total_steps();
+  } else if (job.has_evaluation()) {
+    done = job.evaluation().done();
+    total = job.evaluation().cases();
+  }
+  return total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0;
 }
 
 // Eighths of a block, so that a slow job is seen to move.
@@ -75,10 +79,14 @@ std::string Counter(const v1::Job& job) {
   if (job.has_training()) {
     return absl::StrCat("step ", FormatCount(job.training().step()), "/", FormatCount(job.training().total_steps()));
   }
+  if (job.has_evaluation()) {
+    return absl::StrCat("case ", FormatCount(job.evaluation().done()), "/", FormatCount(job.evaluation().cases()));
+  }
   return absl::StrCat("file ", FormatCount(job.ingest().done()), "/", FormatCount(job.ingest().files()));
 }
 
 double Eta(const v1::Job& job) {
+  if (job.has_evaluation()) return job.evaluation().eta_seconds();
   return job.has_training() ? job.training().eta_seconds() : job.ingest().eta_seconds();
 }
 
@@ -165,6 +173,27 @@ std::string IngestCounts(const v1::IngestProgress& p) {
   return text;
 }
 
+// A line per region: "lesion  Dice 0.712 ± 0.081 (12)  95 % Hausdorff 4.2 ± 1.9 mm (11)".
+std::vector<std::string> Scores(const v1::EvaluationProgress& p) {
+  static constexpr std::pair<const char*, const char*> kShown[] = {
+      {"dice", "Dice"}, {"hausdorff_95_mm", "95 % Hausdorff"}, {"surface_distance_mm", "surface distance"}};
+  std::vector<std::string> lines;
+  std::string region;
+  for (const v1::EvaluationScore& score : p.scores()) {
+    if (lines.empty() || score.region() != region) {
+      region = score.region();
+      lines.push_back(absl::StrFormat("%-12s", region));
+    }
+    for (const auto& [measure, title] : kShown) {
+      if (score.measure() != measure || score.cases() == 0) continue;
+      absl::StrAppend(&lines.back(), "  ", title, " ", FormatNumber(score.mean()));
+      if (score.cases() > 1) absl::StrAppend(&lines.back(), " ± ", FormatNumber(score.standard_deviation()));
+      absl::StrAppend(&lines.back(), measure == kShown[0].first ? "" : " mm", " (", score.cases(), ")");
+    }
+  }
+  return lines;
+}
+
 std::string Title(const v1::Job& job) {
   std::string title = job.id();
   if (!job.spec().name().empty() && job.spec().name() != job.id())
@@ -200,6 +229,7 @@ std::vector<std::string> RenderJob(const v1::Job& job, absl::Time now, const Vie
     absl::StrAppend(&head, "  ", job.training().phase());
   }
   if (job.has_ingest() && !job.ingest().phase().empty()) absl::StrAppend(&head, "  ", job.ingest().phase());
+  if (!job.evaluation().phase().empty()) absl::StrAppend(&head, "  ", job.evaluation().phase());
   add(head, options.colour ? StateColour(job.state()) : "");
   if (const std::string why = WhyText(job); !why.empty()) add(absl::StrCat("  ", why), kDim);
   const double fraction = Fraction(job);
@@ -219,6 +249,11 @@ std::vector<std::string> RenderJob(const v1::Job& job, absl::Time now, const Vie
     if (const std::string speed = IngestSpeed(job.ingest()); !speed.empty() && !IsTerminalState(job.state())) {
       add(absl::StrCat("  ", speed));
     }
+  } else if (job.has_evaluation()) {
+    if (job.evaluation().seconds_per_case() > 0 && !IsTerminalState(job.state())) {
+      add(absl::StrCat("  ", FormatNumber(job.evaluation().seconds_per_case()), " s per case"));
+    }
+    for (const std::string& line : Scores(job.evaluation())) add(absl::StrCat("  ", line));
   }
   return lines;
 }
@@ -247,6 +282,9 @@ std::string PlainLine(const v1::Job& job, const v1::Job& previous, absl::Time no
       if (const std::string speed = IngestSpeed(job.ingest()); !speed.empty()) absl::StrAppend(&line, "  ", speed);
       if (Eta(job) > 0) absl::StrAppend(&line, "  ETA ", FormatDuration(Eta(job)));
     }
+  } else if (job.evaluation().cases() > 0) {
+    absl::StrAppend(&line, "  ", Counter(job));
+    if (Eta(job) > 0 && !IsTerminalState(job.state())) absl::StrAppend(&line, "  ETA ", FormatDuration(Eta(job)));
   }
   return line;
 }
@@ -270,6 +308,8 @@ std::string RenderOutcome(const v1::Job& job) {
     }
   }
   if (job.has_ingest()) absl::StrAppend(&text, "\n  ", IngestCounts(job.ingest()));
+  for (const std::string& line : Scores(job.evaluation())) absl::StrAppend(&text, "\n  ", line);
+  if (job.evaluation().scores_size() > 0) absl::StrAppend(&text, "\n  report: ", job.folder(), "/evaluation/report.html");
   if (!job.dataset_version().empty()) absl::StrAppend(&text, "\n  dataset ", job.dataset_version());
   if (!job.folder().empty() && job.has_training()) absl::StrAppend(&text, "\n  files in ", job.folder());
   return text;

@@ -151,6 +151,8 @@ class Engine {
   // Names to ids.   - InvalidArgument: a job that is not there.
   absl::StatusOr<std::string> ResolveAfter(const std::string& after);
   absl::Status CheckScriptOf(JobSpec& spec) const;
+  // engine_evaluate.cc. `spec` is valid for itself.
+  absl::StatusOr<Resolved> ResolveEvaluation(JobSpec spec);
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   // engine_finetune.cc. The weights of init.from; the folder of a job's checkpoints where the job is still to come to an end.
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);

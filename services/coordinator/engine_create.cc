@@ -16,22 +16,13 @@
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
+#include "services/coordinator/invalid_spec.h"
 #include "services/coordinator/metric_names.h"
 #include "services/coordinator/request_id.h"
 #include "services/coordinator/time_estimate.h"
 
 namespace amaes {
 namespace {
-
-absl::Status InvalidSpec(const std::vector<SpecProblem>& problems) {
-  std::string message = absl::StrCat("the spec has ", problems.size(), problems.size() == 1 ? " problem" : " problems");
-  for (const SpecProblem& problem : problems) {
-    absl::StrAppend(&message, "\n  ", problem.field, problem.field.empty() ? "" : ": ", problem.message);
-  }
-  return WithProblems(ErrorWithReason(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", message,
-                                      {{"problems", absl::StrCat(problems.size())}}),
-                      problems);
-}
 
 absl::Status JobNotFound(const std::string& id) {
   return ErrorWithReason(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("no job '", id, "'"),
@@ -126,7 +117,8 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   problems.insert(problems.end(), values.begin(), values.end());
   if (!parsed.spec.trains()) {
     if (!problems.empty()) return InvalidSpec(problems);
-    if (parsed.spec.kind == JobKind::kIngest) AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
+    if (parsed.spec.kind == JobKind::kEvaluate) return ResolveEvaluation(parsed.spec);
+    AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
     return Resolved{ResolveSpec(parsed.spec, {}), "", ""};
   }
   const TrainingSpec::Dataset& wanted = parsed.spec.training().dataset;
@@ -192,10 +184,13 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
       known = *std::move(earlier);
       return absl::OkStatus();
     }
-    if (spec.trains()) {
+    if (spec.kind != JobKind::kIngest) {
       // It may have been retired since it was resolved.
-      AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset, amaes::FindDataset(transaction, spec.training().dataset.name,
-                                                                             spec.training().dataset.version));
+      const bool evaluates = spec.kind == JobKind::kEvaluate;
+      AMAES_ASSIGN_OR_RETURN(
+          const DatasetRecord dataset,
+          amaes::FindDataset(transaction, evaluates ? spec.evaluate.dataset.name : spec.training().dataset.name,
+                             evaluates ? spec.evaluate.dataset.version : spec.training().dataset.version));
       AMAES_RETURN_IF_ERROR(CheckNotRetired(dataset));
     }
     do {

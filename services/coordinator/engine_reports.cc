@@ -139,6 +139,11 @@ absl::Status Engine::Apply(LiveJob& job, int rank, const WorkerReport& report) {
   } else if (const auto* staged = std::get_if<DatasetStaged>(&report)) {
     job.progress.staged_digest = staged->digest;
     job.dirty = true;
+  } else if (const auto* evaluation = std::get_if<EvaluationCount>(&report)) {
+    job.progress.Note(rank, *evaluation, now);
+  } else if (const auto* scores = std::get_if<EvaluationScores>(&report)) {
+    job.progress.scores = scores->rows;
+    job.dirty = true;
   } else if (const auto* finished = std::get_if<WorkerFinished>(&report)) {
     job.progress.ranks[rank].finished = true;
     job.progress.ranks[rank].complete = finished->complete;

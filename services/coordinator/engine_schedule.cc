@@ -22,6 +22,11 @@ std::string PlacesInWords(const std::vector<SlotRef>& ranks) {
   return absl::StrCat(ranks.size(), ranks.size() == 1 ? " worker on " : " workers on ", absl::StrJoin(nodes, ", "));
 }
 
+std::string DeviceOf(const JobSpec& spec) {
+  if (spec.trains()) return spec.training().device;
+  return spec.kind == JobKind::kEvaluate ? spec.evaluate.device : "any";
+}
+
 // The GPU's place among those of its node.
 int DeviceIndex(const NodeState* node, const SlotRef& place) {
   if (!place.gpu || node == nullptr) return -1;
@@ -94,7 +99,7 @@ void Engine::PlaceWaiting() {
                        .priority = job.record.priority,
                        .queued = job.record.created,
                        .slots = static_cast<int>(job.spec.slots()),
-                       .device = job.spec.trains() ? job.spec.training().device : "any",
+                       .device = DeviceOf(job.spec),
                        .not_before = job.record.not_before});
   }
   if (waiting.empty()) return;
@@ -137,6 +142,7 @@ void Engine::StartGang(LiveJob& job, const Decision& decision) {
   change.progress.staged_digest.clear();
   change.progress.phase.clear();
   change.progress.ingest_ranks.clear();
+  change.progress.evaluation_ranks.clear();
   change.progress.ranks.assign(decision.ranks.size(), RankOutcome());
   change.attempt = &attempt.record;
   change.events.emplace_back("PLACED", change.record.message);
@@ -179,6 +185,9 @@ StartWorkerCommand Engine::StartCommand(const LiveJob& job, int rank) {
     const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.training().global_batch, job.spec.group());
     start.first_lane = lanes.first;
     start.last_lane = lanes.last;
+  } else if (job.spec.kind == JobKind::kEvaluate) {
+    const EvaluateSpec::Dataset& dataset = job.spec.evaluate.dataset;
+    start.dataset_folder = DatasetFolder(dataset.name, dataset.version).string();
   } else {
     start.staging_folder = StagingFolder(job).string();
     const absl::StatusOr<DatasetRecord> newest = store_.GetDataset(job.spec.ingest.dataset, 0);

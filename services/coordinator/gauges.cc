@@ -28,10 +28,11 @@ struct JobGauge {
 };
 
 constexpr JobGauge kJobGauges[] = {
-    {{"amaes_job_step", "Optimiser updates done; of an ingest: files done."},
+    {{"amaes_job_step", "Optimiser updates done; of an ingest: files done; of an evaluation: cases done."},
      [](const JobView& v) {
-       return static_cast<double>(v.spec.trains() ? v.progress.training.step
-                                                                    : v.progress.ingest.done);
+       return static_cast<double>(v.spec.trains()                         ? v.progress.training.step
+                                  : v.spec.kind == JobKind::kEvaluate ? v.progress.evaluation.done
+                                                                          : v.progress.ingest.done);
      },
      true,
      true},
@@ -136,6 +137,7 @@ void Gauges::SetJobs() {
     live.insert(view.record.id.value);
     for (const JobGauge& gauge : kJobGauges) {
       if (!(view.spec.trains() ? gauge.training : gauge.ingest)) continue;
+      if (view.spec.kind == JobKind::kEvaluate && !gauge.training) continue;  // of ingests alone
       const double value = gauge.value(view);
       if (std::isnan(value)) continue;  // not of this objective
       metrics_.Set(gauge.metric.name, gauge.metric.help, {{"job", view.record.id.value}}, value);

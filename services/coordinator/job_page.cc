@@ -68,6 +68,28 @@ std::string IngestFacts(const JobView& job) {
                 {"dataset", job.record.dataset.empty() ? job.spec.ingest.dataset : job.record.dataset}});
 }
 
+std::string EvaluationFacts(const JobView& job) {
+  const EvaluationCount& p = job.progress.evaluation;
+  return Facts({{"cases", absl::StrCat(p.done, " / ", p.cases)},
+                {"left", html::Seconds(EvaluationEta(job))},
+                {"dataset", job.record.dataset},
+                {"split", job.spec.evaluate.dataset.split}});
+}
+
+// Means by region, the measures as columns.
+std::string Scores(const JobView& job) {
+  std::vector<std::string> titles = {"region"};
+  std::vector<std::vector<std::string>> rows;
+  for (const EvaluationScore& score : job.progress.scores) {
+    if (rows.empty() || rows.back()[0] != html::Escape(score.region)) rows.push_back({html::Escape(score.region)});
+    if (rows.size() == 1) titles.push_back(html::Escape(score.measure));
+    rows.back().push_back(score.cases == 0 ? "–"
+                                           : absl::StrCat(html::Number(score.mean), " ± ",
+                                                          html::Number(score.standard_deviation), " (", score.cases, ")"));
+  }
+  return html::Table(titles, rows);
+}
+
 std::string Validations(const JobView& job) {
   std::set<std::string> names;
   for (const ValidationResult& v : job.progress.validations) {
@@ -170,6 +192,9 @@ std::string ProgressLabel(const JobView& job) {
   if (job.spec.kind == JobKind::kIngest) {
     return absl::StrCat("file ", job.progress.ingest.done, " of ", job.progress.ingest.files);
   }
+  if (job.spec.kind == JobKind::kEvaluate) {
+    return absl::StrCat("case ", job.progress.evaluation.done, " of ", job.progress.evaluation.cases);
+  }
   return absl::StrCat("step ", job.progress.training.step, " of ", job.spec.training().schedule.steps);
 }
 
@@ -199,7 +224,10 @@ std::string JobPageBody(const JobPageData& data) {
   AddSection(body, "Progress", true,
              absl::StrCat(why.empty() ? "" : absl::StrCat("<p>", html::Escape(why), "</p>"),
                           html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
-                          trains ? TrainingFacts(job) : IngestFacts(job)));
+                          trains                                      ? TrainingFacts(job)
+                          : job.spec.kind == JobKind::kEvaluate ? EvaluationFacts(job)
+                                                                      : IngestFacts(job)));
+  AddSection(body, "Scores, mean ± standard deviation (cases)", !job.progress.scores.empty(), Scores(job));
   AddSection(body, "Pictures", !data.pictures.empty(), Pictures(id, data.pictures));
   AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));
   const std::string by_modality = ByModality(job);

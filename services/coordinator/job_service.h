@@ -19,6 +19,8 @@ class JobServiceImpl final : public v1::JobService::Service {
   grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request, v1::Job* out) override;
   grpc::Status GetShardPlan(grpc::ServerContext*, const v1::GetShardPlanRequest* request, v1::ShardPlan* out) override;
   grpc::Status AuditJob(grpc::ServerContext*, const v1::AuditJobRequest* request, v1::AuditReport* out) override;
+  grpc::Status ReadReport(grpc::ServerContext*, const v1::ReadReportRequest* request,
+                          grpc::ServerWriter<v1::ReportPiece>* writer) override;
   grpc::Status ListJobEvents(grpc::ServerContext*, const v1::ListJobEventsRequest* request,
                              v1::ListJobEventsResponse* out) override;
   grpc::Status ListJobPictures(grpc::ServerContext*, const v1::ListJobPicturesRequest* request,
@@ -29,6 +31,7 @@ class JobServiceImpl final : public v1::JobService::Service {
  private:
   v1::Job Show(const JobView& view);
   absl::Status List(const v1::ListJobsRequest& request, v1::ListJobsResponse* out);
+  absl::Status SendReport(const v1::ReadReportRequest& request, grpc::ServerWriter<v1::ReportPiece>& writer);
   absl::Status Plan(const v1::GetShardPlanRequest& request, v1::ShardPlan* out);
   absl::Status ListEvents(const v1::ListJobEventsRequest& request, v1::ListJobEventsResponse* out);
   absl::Status Pictures(const v1::ListJobPicturesRequest& request, v1::ListJobPicturesResponse* out);

@@ -55,6 +55,28 @@ v1::IngestProgress IngestOf(const JobView& view) {
   return out;
 }
 
+v1::EvaluationProgress EvaluationOf(const JobView& view) {
+  const JobProgress& in = view.progress;
+  v1::EvaluationProgress out;
+  out.set_cases(in.evaluation.cases);
+  out.set_done(in.evaluation.done);
+  out.set_eta_seconds(EvaluationEta(view));
+  const double rate = in.evaluation.cases_per_second;
+  if (rate > 0) out.set_seconds_per_case(static_cast<double>(std::max<std::size_t>(1, in.evaluation_ranks.size())) / rate);
+  out.set_phase(in.phase);
+  for (const EvaluationScore& score : in.scores) {
+    v1::EvaluationScore* added = out.add_scores();
+    added->set_region(score.region);
+    added->set_measure(score.measure);
+    added->set_mean(score.mean);
+    added->set_standard_deviation(score.standard_deviation);
+    added->set_cases(score.cases);
+    added->set_undefined(score.undefined);
+    added->set_infinite(score.infinite);
+  }
+  return out;
+}
+
 }  // namespace
 
 double TrainingEta(const JobView& view) {
@@ -72,12 +94,29 @@ double IngestEta(const JobView& view) {
   return std::max(0.0, left / ingest.voxels_per_second);
 }
 
+double EvaluationEta(const JobView& view) {
+  const EvaluationCount& evaluation = view.progress.evaluation;
+  if (view.record.state != JobState::kRunning || !(evaluation.cases_per_second > 0)) return 0;
+  return static_cast<double>(evaluation.cases - evaluation.done) / evaluation.cases_per_second;
+}
+
+double JobEta(const JobView& view) {
+  if (view.spec.trains()) return TrainingEta(view);
+  return view.spec.kind == JobKind::kEvaluate ? EvaluationEta(view) : IngestEta(view);
+}
+
 double ShareDone(const JobView& view) {
   if (view.record.state == JobState::kSucceeded) return 1;
-  const bool trains = view.spec.trains();
-  const double done = static_cast<double>(trains ? view.progress.training.step : view.progress.ingest.done);
-  const double all = static_cast<double>(trains ? view.spec.training().schedule.steps : view.progress.ingest.files);
-  return all > 0 ? std::clamp(done / all, 0.0, 1.0) : 0;
+  const JobProgress& p = view.progress;
+  std::int64_t done = p.ingest.done, all = p.ingest.files;
+  if (view.spec.trains()) {
+    done = p.training.step;
+    all = view.spec.training().schedule.steps;
+  } else if (view.spec.kind == JobKind::kEvaluate) {
+    done = p.evaluation.done;
+    all = p.evaluation.cases;
+  }
+  return all > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(all), 0.0, 1.0) : 0;
 }
 
 v1::Job ToProto(const JobView& view, const std::filesystem::path& folder) {
@@ -97,6 +136,8 @@ v1::Job ToProto(const JobView& view, const std::filesystem::path& folder) {
     *out.mutable_training() = TrainingOf(view);
   } else if (view.spec.kind == JobKind::kIngest) {
     *out.mutable_ingest() = IngestOf(view);
+  } else {
+    *out.mutable_evaluation() = EvaluationOf(view);
   }
   *out.mutable_estimate() = ToProto(EstimateSpec(view.spec));
   out.set_dataset_version(record.dataset);

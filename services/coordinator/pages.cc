@@ -29,7 +29,7 @@ std::string JobsTable(const std::vector<JobView>& jobs, absl::Time now) {
   std::vector<std::vector<std::string>> rows;
   for (const JobView& job : jobs) {
     const bool trains = job.spec.trains();
-    const double eta = trains ? TrainingEta(job) : IngestEta(job);
+    const double eta = JobEta(job);
     rows.push_back(
         {absl::StrCat(html::Link(absl::StrCat("/jobs/", job.record.id.value), job.record.name),
                       "<br><span class=\"soft\">", html::Escape(job.record.id.value), "</span>"),

@@ -111,6 +111,31 @@ IngestCount Sum(const std::vector<IngestCount>& ranks) {
   return sum;
 }
 
+json EvaluationToJson(const EvaluationCount& c) {
+  return {{"cases", c.cases}, {"done", c.done}, {"cases_per_second", Number(c.cases_per_second)}};
+}
+
+EvaluationCount EvaluationFromJson(const json& j) {
+  return {.cases = j.at("cases"), .done = j.at("done"), .cases_per_second = FromNumber(j.at("cases_per_second"))};
+}
+
+json ScoreToJson(const EvaluationScore& s) {
+  return {{"region", s.region},       {"measure", s.measure},
+          {"mean", Number(s.mean)},   {"standard_deviation", Number(s.standard_deviation)},
+          {"cases", s.cases},         {"undefined", s.undefined},
+          {"infinite", s.infinite}};
+}
+
+EvaluationScore ScoreFromJson(const json& j) {
+  return {.region = j.at("region"),
+          .measure = j.at("measure"),
+          .mean = FromNumber(j.at("mean")),
+          .standard_deviation = FromNumber(j.at("standard_deviation")),
+          .cases = j.at("cases"),
+          .undefined = j.at("undefined"),
+          .infinite = j.at("infinite")};
+}
+
 json RankToJson(const RankOutcome& r) {
   return {{"finished", r.finished}, {"complete", r.complete},   {"exited", r.exited}, {"cause", r.cause},
           {"message", r.message},   {"retryable", r.retryable}, {"counts", r.counts}, {"order", r.order}};
@@ -154,6 +179,11 @@ JobProgress FromObject(const json& j) {
   p.ingest = IngestFromJson(j.at("ingest"));
   for (const json& r : j.at("ingest_ranks")) p.ingest_ranks.push_back(IngestFromJson(r));
   p.ingest_started = TimeFromJson(j.at("ingest_started"));
+  if (j.contains("evaluation")) {  // not of a program that had none
+    p.evaluation = EvaluationFromJson(j.at("evaluation"));
+    for (const json& r : j.at("evaluation_ranks")) p.evaluation_ranks.push_back(EvaluationFromJson(r));
+    for (const json& s : j.at("scores")) p.scores.push_back(ScoreFromJson(s));
+  }
   p.updated = TimeFromJson(j.at("updated"));
   p.best = j.at("best");
   p.base = j.at("base");
@@ -190,7 +220,23 @@ void JobProgress::Note(int rank, const IngestCount& report, absl::Time now) {
   updated = now;
 }
 
+void JobProgress::Note(int rank, const EvaluationCount& report, absl::Time now) {
+  if (evaluation_ranks.size() <= static_cast<std::size_t>(rank)) evaluation_ranks.resize(rank + 1);
+  evaluation_ranks[rank] = report;
+  evaluation = {};
+  for (const EvaluationCount& one : evaluation_ranks) {
+    evaluation.cases += one.cases;
+    evaluation.done += one.done;
+    evaluation.cases_per_second += one.cases_per_second;
+  }
+  best = std::max(best, evaluation.done);
+  updated = now;
+}
+
 std::string ProgressToJson(const JobProgress& p) {
+  json evaluation_ranks = json::array(), scores = json::array();
+  for (const EvaluationCount& c : p.evaluation_ranks) evaluation_ranks.push_back(EvaluationToJson(c));
+  for (const EvaluationScore& s : p.scores) scores.push_back(ScoreToJson(s));
   json validations = json::array();
   for (const ValidationResult& v : p.validations) validations.push_back(ValidationToJson(v));
   json ingest_ranks = json::array();
@@ -207,6 +253,9 @@ std::string ProgressToJson(const JobProgress& p) {
                        {"ingest", IngestToJson(p.ingest)},
                        {"ingest_ranks", ingest_ranks},
                        {"ingest_started", TimeToJson(p.ingest_started)},
+                       {"evaluation", EvaluationToJson(p.evaluation)},
+                       {"evaluation_ranks", evaluation_ranks},
+                       {"scores", scores},
                        {"updated", TimeToJson(p.updated)},
                        {"best", p.best},
                        {"base", p.base},

@@ -35,9 +35,12 @@ struct JobProgress {
   IngestCount ingest;                     // the sum of what the ranks said
   std::vector<IngestCount> ingest_ranks;  // of the live attempt; by rank
   absl::Time ingest_started = absl::InfinitePast();
+  EvaluationCount evaluation;                     // the sum of what the ranks said
+  std::vector<EvaluationCount> evaluation_ranks;  // of the live attempt; by rank
+  std::vector<EvaluationScore> scores;            // when all cases are done
   absl::Time updated = absl::InfinitePast();
 
-  std::int64_t best = 0;      // highest step (ingest: files done) of all attempts so far
+  std::int64_t best = 0;      // highest step (ingest: files done; evaluation: cases) of all attempts so far
   std::int64_t base = 0;      // `best` when the live attempt began
   std::string staged_digest;  // of the live attempt
   // Of the live attempt; by rank. Empty when there is none.
@@ -48,6 +51,7 @@ struct JobProgress {
   void Note(const TrainProgress& report, absl::Time now);
   void Note(const ValidationResult& report, absl::Time now);
   void Note(int rank, const IngestCount& report, absl::Time now);
+  void Note(int rank, const EvaluationCount& report, absl::Time now);
 };
 
 std::string ProgressToJson(const JobProgress& progress);

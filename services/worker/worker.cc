@@ -21,6 +21,7 @@
 #include "libs/train/train_loop.h"
 #include "services/worker/agent_store.h"
 #include "services/worker/device.h"
+#include "services/worker/evaluate_job.h"
 #include "services/worker/finetune.h"
 
 namespace amaes {
@@ -30,6 +31,10 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 
 // What the coordinator resolves before it stores a job, and which lanes belong to this rank.
 std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec& spec) {
+  if (spec.kind == JobKind::kEvaluate) {
+    if (start.rank < 0 || start.rank >= start.world_size) return {absl::StrCat("rank ", start.rank, " of ", start.world_size)};
+    return {};
+  }
   if (!spec.trains()) return {absl::StrCat("kind: a worker does not do ", JobKindName(spec.kind))};
   const TrainingSpec& training = spec.training();
   std::vector<std::string> problems;
@@ -184,6 +189,10 @@ absl::StatusOr<TrainResult> CarryOut(AgentLink& link, Clock& clock) {
            {"world_size", start->world_size},
            {"device_index", start->device_index}});
   AMAES_ASSIGN_OR_RETURN(const JobSpec spec, ReadSpec(*start));
+  if (spec.kind == JobKind::kEvaluate) {
+    AMAES_ASSIGN_OR_RETURN(const bool complete, RunEvaluation(*start, spec, link, clock));
+    return TrainResult{.complete = complete, .step = 0};
+  }
   return Train(*start, spec, link, clock);
 }
 

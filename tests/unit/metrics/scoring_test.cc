@@ -79,6 +79,9 @@ TEST(Scoring, RefusesValuesThatNobodyDeclared) {
   EXPECT_THAT(ToCodes(Line({0, 1, 3, 3, 0.5F, 0}), scoring),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        testing::AllOf(HasSubstr("0.5 (1 voxel), 3 (2 voxels)"), HasSubstr("`background`"))));
+  EXPECT_THAT(PlanScoring(Labels("lesion=1"), "", "1+3"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("value 1 is one that the network knows")));
+  EXPECT_THAT(PlanScoring(Labels("lesion=6"), "", "1+2+3"), StatusIs(absl::StatusCode::kOk));
   ASSERT_OK_AND_ASSIGN(const Scoring wider, PlanScoring(Labels("lesion=1"), "", "3"));
   ASSERT_OK_AND_ASSIGN(const auto codes, ToCodes(Line({3, 1}), wider));
   EXPECT_THAT(codes, ElementsAre(0, 1));

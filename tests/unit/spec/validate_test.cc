@@ -278,5 +278,33 @@ TEST(ValidateSpec, EveryFieldHasItsRange) {
   }
 }
 
+JobSpec ValidEvaluate() {
+  JobSpec spec;
+  spec.kind = JobKind::kEvaluate;
+  spec.evaluate.dataset.name = "brains";
+  spec.evaluate.checkpoint.from = "job:first@best";
+  return spec;
+}
+
+TEST(ValidateSpec, Evaluations) {
+  EXPECT_THAT(ValidateSpec(ValidEvaluate()), IsEmpty());
+  const auto changed = [](auto change) { return After(change, ValidEvaluate()); };
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.checkpoint.from.clear(); }),
+              ElementsAre(Problem("checkpoint.from", "is required")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.checkpoint.from = "first"; }),
+              ElementsAre(Problem("checkpoint.from", "neither job:NAME nor an absolute path")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.dataset.moved = "/a"; }),
+              ElementsAre(Problem("dataset.moved", "not FROM=TO")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.dataset.moved = "/a=/b"; }), IsEmpty());
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.dataset.split = "test"; }),
+              ElementsAre(Problem("dataset.split", "held_out, validation, train or all")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.window.patch = {0, 64, 64}; }),
+              ElementsAre(Problem("window.patch", "name all three")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.window.overlap = 1; }),
+              ElementsAre(Problem("window.overlap", "1")));
+  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.window.mirror = "zyx"; }),
+              ElementsAre(Problem("window.mirror", "zyx")));
+}
+
 }  // namespace
 }  // namespace amaes
