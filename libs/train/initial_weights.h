@@ -13,7 +13,7 @@ namespace amaes {
 struct InitialWeights {
   std::string from;            // for people
   std::filesystem::path path;  // of the .safetensors file
-  std::string sha256;          // of it; empty = whatever it holds
+  std::string sha256{};        // of it; empty = whatever it holds
   bool load_decoder = false;
   bool allow_mismatch = false;
 };

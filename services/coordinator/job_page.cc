@@ -155,6 +155,7 @@ std::string PictureImage(const std::string& job, const std::string& picture) {
 
 // The picture of the run, else the newest of every split; and links to all. `job` is escaped.
 std::string Pictures(const std::string& job, const std::vector<JobPicture>& pictures) {
+  if (pictures.empty()) return "";
   std::map<std::string, std::vector<const JobPicture*>> splits;
   for (const JobPicture& picture : pictures) {
     if (picture.step >= 0) splits[picture.split].push_back(&picture);

@@ -53,7 +53,7 @@ class ExperimentTest(unittest.TestCase):
             table = self.root / "table.csv"
             said = service.run("experiment", "run", self.file, "--table", table)
             self.assertIn("pretrained - scratch", said)
-            rows = list(csv.DictReader(table.open()))
+            rows = list(csv.DictReader(table.read_text().splitlines()))
             self.assertEqual({row["arm"] for row in rows}, {"pretrained", "scratch"})
             self.assertEqual({row["seeds"] for row in rows if row["region"] == "grey"}, {"2"})
             jobs = service.json("job", "ls", "--limit", 100)["jobs"]

@@ -30,8 +30,8 @@ TEST_F(EngineTest, AJobIsStoredCompleteAndWaits) {
   EXPECT_EQ(Job(record.id).record.reason, "NO_NODES");
 }
 
-CreateRequest WithScript() {
-  CreateRequest request = Pretrain(1, "r1");
+// Of `request`, with a network of the user's own.
+CreateRequest WithScript(CreateRequest request) {
   TrainingSpec::Network& network = request.parsed.spec.pretrain.network;
   network = {"script"};
   network.script = "/nets/mine.pt";
@@ -46,7 +46,7 @@ TEST_F(EngineTest, AScriptIsTriedBeforeItsJobIsStored) {
     return CheckedScript{std::string(64, 'e'), 1234};
   };
   Restart();
-  const CreateRequest request = WithScript();
+  const CreateRequest request = WithScript(Pretrain(1, "r1"));
   const absl::StatusOr<CreateResult> result = engine_->CreateJob(request);
   ASSERT_OK(result);
   EXPECT_EQ(tried, request.parsed.spec.pretrain.patch);
@@ -59,12 +59,12 @@ TEST_F(EngineTest, AScriptThatDoesNotFitIsAProblemOfTheSpec) {
     return absl::InvalidArgumentError("no gradient reaches its parameters");
   };
   Restart();
-  const absl::Status wrong = engine_->CreateJob(WithScript()).status();
+  const absl::Status wrong = engine_->CreateJob(WithScript(Pretrain(1, "r1"))).status();
   EXPECT_EQ(ReasonOf(wrong), "INVALID_SPEC");
   EXPECT_THAT(wrong.message(), HasSubstr("network.script: no gradient reaches its parameters"));
   check_script_ = nullptr;
   Restart();
-  EXPECT_EQ(ReasonOf(engine_->CreateJob(WithScript()).status()), "SCRIPT_UNCHECKED");
+  EXPECT_EQ(ReasonOf(engine_->CreateJob(WithScript(Pretrain(1, "r1"))).status()), "SCRIPT_UNCHECKED");
   EXPECT_EQ(store_->ListJobs({}, 10, "")->records.size(), 0u);
 }
 

@@ -155,7 +155,7 @@ TEST(ShardPlan, GroupsOfCoupledSamplesStayTogether) {
   spec.pretrain.objective = {.name = "swinunetr", .group = 4};
   spec.pretrain.global_batch = 12;
   spec.pretrain.workers = 2;
-  const v1::ShardPlan plan = MakeShardPlan(spec, 0, 0, {}, dataset, *ResolveSelection(dataset, "", ""));
+  const v1::ShardPlan plan = MakeShardPlan(spec, 0, 0, {}, dataset, *ResolveSelection(dataset, "", ""), dataset.Indices(Split::kTrain));
   ASSERT_EQ(plan.shards_size(), 2);
   EXPECT_EQ(plan.shards(0).last_lane(), 4);
   EXPECT_EQ(plan.shards(1).first_lane(), 4);

@@ -73,7 +73,9 @@ TEST(SwinViews, ShowTheTurnedPatchWhereNothingWasDrawn) {
     const at::Tensor changed = views.input[i][0].ne(views.target[i][0]);
     EXPECT_FALSE(changed.logical_and(drawn.logical_not()).any().item<bool>()) << i;
     // The second sample may get back what the first one took from it; random voxels are not equal by chance.
-    if (i % 2 == 0) EXPECT_TRUE(at::equal(changed, drawn)) << i;
+    if (i % 2 == 0) {
+      EXPECT_TRUE(at::equal(changed, drawn)) << i;
+    }
   }
 }
 

@@ -12,7 +12,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 PretrainSpec FromPreset(const std::string& name) {
-  const ParsedSpec parsed = ParseSpec(PresetText(name).value(), {"dataset=brains"});
+  std::vector<std::string> assignments = {"dataset=brains"};
+  if (name == "evaluate") assignments.push_back("checkpoint.from=job:tuned");
+  const ParsedSpec parsed = ParseSpec(PresetText(name).value(), assignments);
   EXPECT_THAT(parsed.problems, IsEmpty()) << name;
   EXPECT_THAT(ValidateSpec(parsed.spec), IsEmpty()) << name;
   return parsed.spec.pretrain;
@@ -20,7 +22,7 @@ PretrainSpec FromPreset(const std::string& name) {
 
 TEST(Presets, AllAreValidOnceTheyHaveADataset) {
   EXPECT_THAT(PresetNames(), ElementsAre("amaes-mednext-l", "amaes-mednext-m", "amaes-resenc-l", "amaes-unet-b",
-                                         "amaes-unet-xl", "demo", "finetune-brats", "finetune", "pretrain", "swinunetr-ssl"));
+                                         "amaes-unet-xl", "demo", "evaluate", "finetune-brats", "finetune", "pretrain", "swinunetr-ssl"));
   for (const std::string& name : PresetNames()) FromPreset(name);
 }
 
@@ -86,7 +88,7 @@ TEST(Presets, SwinUnetrsOwnPretrainingIsTheScripts) {
 }
 
 TEST(Presets, AnUnknownNameListsThem) {
-  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("amaes-unet-xl, demo, finetune-brats, finetune, pretrain, swinunetr-ssl")));
+  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("amaes-unet-xl, demo, evaluate, finetune-brats, finetune, pretrain, swinunetr-ssl")));
 }
 
 }  // namespace

@@ -82,7 +82,10 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
                                          },
                                          {});
   if (!outcome.status.ok()) return outcome;
-  outcome.gradient = at::cat(buckets.flat()).clone();
+  // By parameter: a flat buffer has a weight's elements in the order of its strides, which are others in float32.
+  std::vector<at::Tensor> gradients;
+  for (const NamedTensor& parameter : network->parameters()) gradients.push_back(parameter.tensor.grad().contiguous().flatten());
+  outcome.gradient = at::cat(gradients);
   if (c.update) {
     absl::StatusOr<StepReport> report = step.Update(1, 1e-3, c.limits);
     outcome.status = report.status();

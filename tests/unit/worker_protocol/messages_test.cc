@@ -71,12 +71,12 @@ std::vector<WorkerReport> EveryReport() {
                       .disk_bytes = 10,
                       .voxels_per_second = 11.5,
                       .estimated_seconds = 12.5},
+          EvaluationCount{.cases = 9, .done = 4, .cases_per_second = 0.25},
+          EvaluationScores{.rows = {{"lesion", "dice", 0.75, 0.125, 8, 1, 2}, {"all", "dice", 0.5, 0, 1, 0, 0}}},
           DatasetStaged{.digest = std::string(64, 'b')},
           WorkerFinished{.complete = true, .step = 1000},
           WorkerFailed{.reason = "DATA_DAMAGED", .message = "chunk 3 of volume 1f", .retryable = false},
-          PictureWritten{.step = 500, .split = "held_out", .name = "00000500-held_out.png"},
-          EvaluationCount{.cases = 9, .done = 4, .cases_per_second = 0.25},
-          EvaluationScores{.rows = {{"lesion", "dice", 0.75, 0.125, 8, 1, 2}, {"all", "dice", 0.5, 0, 1, 0, 0}}}};
+          PictureWritten{.step = 500, .split = "held_out", .name = "00000500-held_out.png"}};
 }
 
 TEST(MessagesTest, EveryCommandComesBackAsItWas) {
