@@ -184,7 +184,7 @@ TEST_F(EngineTest, FilterAndRepeatsAreResolvedAtSubmit) {
   ASSERT_OK(result);
   ASSERT_OK_AND_ASSIGN(const JobSpec spec, SpecFromCompleteJson(result->job.record.spec_json));
   EXPECT_EQ(spec.pretrain.dataset.selection, expected.digest);
-  EXPECT_EQ(spec.pretrain.schedule.steps, 4 * expected.size() / 2) << "a pass is once through the list";
+  EXPECT_EQ(spec.pretrain.schedule.steps, 4 * (expected.size() / 2)) << "a pass is once through the list";
   ASSERT_OK_AND_ASSIGN(const auto events, store_->ListEvents(result->job.record.id, 10, ""));
   EXPECT_THAT(events.records.front().message,
               HasSubstr(absl::StrCat(expected.volumes.size(), " of ", version.Indices(Split::kTrain).size(),
