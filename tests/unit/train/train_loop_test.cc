@@ -419,7 +419,8 @@ TEST(Train, ALostPeerIsACleanRetryableError) {
   }
 }
 
-// One thread, float32. The tolerance covers other kernels on other machines; it grows, since differences do.
+// One thread, float32. The tolerance covers other kernels (the values are of separate norm and activation) and machines; it grows, since
+// differences do. Against other people's networks the ten losses are compared in float64: tests/conformance/models.
 TEST(Train, PinnedLosses) {
   TempDir dir;
   RunLegs(dir.path(), SmallSpec(10, 2), {{-1, 1}});
@@ -431,7 +432,7 @@ TEST(Train, PinnedLosses) {
   ASSERT_EQ(history.steps.size(), 10u);
   for (int i = 0; i < 10; ++i) {
     const TrainProgress& step = history.steps[i];
-    const double tolerance = 1e-4 * (1 + i);
+    const double tolerance = 3e-4 * (1 + i);
     EXPECT_NEAR(step.metrics.at("loss_masked"), masked[i], tolerance * masked[i]) << "step " << step.step;
     EXPECT_NEAR(step.metrics.at("loss_visible"), visible[i], tolerance * visible[i]) << "step " << step.step;
   }
