@@ -1,11 +1,13 @@
 #include "libs/metrics/evaluation_plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/dataset/selection_filter.h"
 #include "libs/volume/contract.h"
 
 namespace amaes {
@@ -54,19 +56,31 @@ std::vector<LabelledCase> Chosen(LabelledCases& found, const std::string& split)
 
 void FindTheCases(const EvaluateSpec& spec, const CheckpointManifest& checkpoint, const DatasetVersion& version,
                   EvaluationPlan& plan, Problems& out) {
+  const absl::StatusOr<EntryFilter> filter = EntryFilter::Parse(spec.dataset.filter);
+  absl::Status filtering = filter.status();
+  if (filtering.ok()) filtering = filter->CheckKeys(version.entries);
+  if (!filtering.ok()) {
+    out.push_back({"dataset.filter", std::string(filtering.message())});
+    return;
+  }
+  // Training and validation were divided among what the training's filter left: that must stay as it was.
+  const bool as_divided = checkpoint.dataset_digest == version.digest &&
+                          (spec.dataset.split == "train" || spec.dataset.split == "validation");
   CaseOptions options = plan.model.cases;
-  options.filter = spec.dataset.filter;
   options.for_training = false;
+  if (!as_divided) options.filter = spec.dataset.filter;
   // Few of them were trained on; of another dataset there are none.
-  if (checkpoint.dataset_digest != version.digest || spec.dataset.split != "train") options.train_cases = 0;
+  if (!as_divided || spec.dataset.split != "train") options.train_cases = 0;
   absl::StatusOr<LabelledCases> found = FindCases(version, options);
   if (!found.ok()) {
-    out.push_back({absl::IsInvalidArgument(found.status()) ? "dataset.filter" : "dataset.name",
-                   std::string(found.status().message())});
+    out.push_back({"dataset.name", std::string(found.status().message())});
     return;
   }
   plan.notes = found->notes;
   plan.cases = Chosen(*found, spec.dataset.split);
+  std::erase_if(plan.cases, [&](const LabelledCase& one) {
+    return !filter->Matches(version.entries[static_cast<std::size_t>(one.channels[0].entry)]);
+  });
   if (!plan.cases.empty()) return;
   out.push_back({"dataset.split",
                  absl::StrCat("no labelled case is in split ", spec.dataset.split, ": of those there are, ",

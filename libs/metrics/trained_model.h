@@ -15,10 +15,10 @@
 namespace amaes {
 
 struct TrainedModel {
-  NetworkOptions network;  // as it was built, without deep supervision: its further outputs are of no use here
+  NetworkOptions network;  // as it was built
   Shape3 patch{};          // that it was trained on
   LabelSet labels;
-  CaseOptions cases;  // what it was trained on; `filter` is empty
+  CaseOptions cases;  // what it was trained on
 };
 
 // Of the job that wrote the checkpoint.

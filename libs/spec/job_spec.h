@@ -171,7 +171,7 @@ struct EvaluateSpec {
     Shape3 patch{};               // 0 = the checkpoint's; resolved at submit
     double overlap = 0.5;         // of neighbouring windows
     std::string weights = "sum";  // sum | gaussian: how windows that overlap become one
-    std::string mirror{};         // axes along which the volume is flipped too, e.g. "xyz"
+    std::string mirror = "none";  // or axes along which the volume is flipped too, e.g. "xyz"
     std::int64_t batch = 1;       // windows per forward pass
   } window;
   bool predictions = true;  // keep them as NIfTI files

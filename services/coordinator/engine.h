@@ -153,6 +153,7 @@ class Engine {
   absl::Status CheckScriptOf(JobSpec& spec) const;
   // engine_evaluate.cc. `spec` is valid for itself.
   absl::StatusOr<Resolved> ResolveEvaluation(JobSpec spec);
+  absl::StatusOr<CheckpointManifest> FindModel(const JobSpec& spec, EvaluateSpec::Checkpoint& checkpoint);
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   // engine_finetune.cc. The weights of init.from; the folder of a job's checkpoints where the job is still to come to an end.
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);

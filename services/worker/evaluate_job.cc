@@ -20,7 +20,7 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
-#include "libs/checkpoint/choose.h"
+#include "libs/checkpoint/init_source.h"
 #include "libs/evaluate/evaluate_case.h"
 #include "libs/metrics/report_html.h"
 #include "libs/models/model_registry.h"
@@ -129,18 +129,12 @@ class Evaluation {
   absl::Status FindCheckpoint() {
     checkpoint_folder_ = job_.checkpoint.path;
     if (!job_.checkpoint.path.empty()) return absl::OkStatus();
-    absl::StatusOr<JobReference> reference = ParseJobReference(job_.checkpoint.from);
-    if (!reference.ok()) return Bad(reference.status(), "BAD_SPEC");
-    const fs::path folder = fs::path(start_.job_folder).parent_path() / reference->job / "checkpoints";
-    const CheckpointSearch search = FindCheckpoints(folder, /*first_only=*/false);
-    std::vector<CheckpointChoice> choices;
-    for (const FoundCheckpoint& one : search.verified) {
-      choices.push_back({one.manifest.step, one.manifest.attempt, one.manifest.metrics});
-    }
-    const absl::StatusOr<std::size_t> chosen = ChooseCheckpoint(choices, reference->which);
-    if (!chosen.ok())
-      return Bad(Annotate(chosen.status(), absl::StrCat("job ", reference->job)), "CHECKPOINT_UNREADABLE");
-    checkpoint_folder_ = search.verified[*chosen].folder;
+    const absl::StatusOr<JobSource> source = ParseJobSource(job_.checkpoint.from);
+    if (!source.ok()) return Bad(source.status(), "BAD_SPEC");
+    const absl::StatusOr<FoundCheckpoint> found =
+        ChooseCheckpoint(fs::path(start_.job_folder).parent_path() / source->job / "checkpoints", source->which);
+    if (!found.ok()) return Bad(Annotate(found.status(), absl::StrCat("job ", source->job)), "CHECKPOINT_UNREADABLE");
+    checkpoint_folder_ = found->folder;
     return absl::OkStatus();
   }
 
@@ -291,7 +285,8 @@ class Evaluation {
   }
 
   std::vector<std::pair<std::string, std::string>> Facts() const {
-    const std::string mirror = job_.window.mirror.empty() ? "" : absl::StrCat(", mirrored along ", job_.window.mirror);
+    const std::string mirror =
+        job_.window.mirror == "none" ? "" : absl::StrCat(", mirrored along ", job_.window.mirror);
     return {
         {"Job",
          spec_.name.empty() || spec_.name == start_.job ? start_.job : absl::StrCat(spec_.name, " (", start_.job, ")")},

@@ -160,6 +160,25 @@ class EvaluateTest(unittest.TestCase):
             service.run("submit", "--dry-run", "-f", self.spec(home, dataset={"name": "scans"}))
             self.assertEqual(service.json("job", "ls", "--filter", "kind=evaluate")["jobs"], [])
 
+    def test_waits_for_a_finetuning(self):
+        """Both are submitted at once; the checkpoint is chosen when it is there."""
+        home = amaes.copy_home(self.home, self.root)
+        tune = {"kind": "finetune", "name": "tune", "dataset": {"name": "scans"}, "network": {"name": "unet", "filters": 4}, "patch": 32,
+                "labels": {"classes": CLASSES}, "schedule": {"steps": 2}, "global_batch": 1, "workers": 1, "device": "cpu",
+                "checkpoint": {"every_steps": 1}, "validation": {"every_steps": 0}}
+        path = home / "tune.json"
+        path.write_text(json.dumps(tune))
+        with amaes.Service(home) as service:
+            service.run("submit", "-f", path)
+            spec = self.spec(home, checkpoint={"from": "job:tune"}, workers=1)
+            self.assertIn("wait for it with after: tune", service.run("submit", "-f", spec, expect=2))
+            spec = self.spec(home, after="tune", checkpoint={"from": "job:tune"}, workers=1, dataset={"name": "scans"})
+            self.assertIn("SUCCEEDED", service.run("submit", "-f", spec, "--wait"))
+            results = service.json("job", "report", "test")
+            tuned = service.json("job", "show", "tune")["id"]
+        self.assertEqual(results["facts"]["Checkpoint"], f"00000002-001 of {tuned}")
+        self.assertEqual(results["facts"]["Windows"], "32 × 32 × 32 voxels, overlap 0.25, added up")
+
     def test_files_that_moved(self):
         home = amaes.copy_home(self.home, self.root)
         there = self.root / "elsewhere"

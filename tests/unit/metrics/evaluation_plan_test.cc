@@ -95,11 +95,22 @@ TEST_F(PlanTest, SplitsAreTheTrainings) {
   EXPECT_EQ(plan.patch, (Shape3{64, 64, 64}));
 }
 
+// What was trained on stays what it was, whatever is evaluated of it.
+TEST_F(PlanTest, AFilterNarrowsTheDivisionOfTheTraining) {
+  spec.dataset.split = "validation";
+  EXPECT_THAT(Plan(), IsEmpty());
+  ASSERT_THAT(plan.cases, SizeIs(2));
+  const LabelledCase first = plan.cases[0];
+  spec.dataset.filter = "subject=" + version.entries[static_cast<std::size_t>(first.channels[0].entry)].subject;
+  EXPECT_THAT(Plan(), IsEmpty());
+  EXPECT_THAT(plan.cases, ElementsAre(first));
+}
+
 TEST_F(PlanTest, RefusesWhatCannotWork) {
   checkpoint.spec_json = SpecOf("pretrain");
   EXPECT_THAT(Plan(), Problem("checkpoint.from", "kind pretrain"));
-  checkpoint.spec_json = "{}";
-  EXPECT_THAT(Plan(), Problem("checkpoint.from", "'kind' is missing"));
+  checkpoint.spec_json = "{";
+  EXPECT_THAT(Plan(), Problem("checkpoint.from", "cannot be read"));
   checkpoint = Checkpoint();
   Contract contract;
   contract.name = "zscore";
