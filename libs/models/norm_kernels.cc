@@ -15,8 +15,9 @@ namespace {
 
 // Channels that are worked on at once: so many that a compiler knows their number and keeps their coefficients in registers.
 constexpr std::int64_t kStrip = 16;
-// Voxels whose sums are taken in T before they are added up in double.
-constexpr std::int64_t kRun = 64;
+// Voxels whose sums are taken in T before they are added up in double: none where there are few, for a norm over few voxels
+// amplifies what is rounded.
+AMAES_INTERNAL_INLINE std::int64_t RunOf(std::int64_t voxels) { return voxels <= 512 ? 1 : 16; }
 
 // Coefficients of a strip, apart from memory that answers are written to.
 template <typename T>
@@ -34,9 +35,10 @@ AMAES_INTERNAL_INLINE void Moments(const T* __restrict x, std::int64_t voxels, s
                                    double* squares) {
   const std::int64_t count = kCount > 0 ? kCount : rest;
   const Strip<T> origin(origins, begin, count);
-  for (std::int64_t first = 0; first < voxels; first += kRun) {
+  const std::int64_t run = RunOf(voxels);
+  for (std::int64_t first = 0; first < voxels; first += run) {
     T part[kStrip] = {}, part_squares[kStrip] = {};
-    const std::int64_t last = std::min(voxels, first + kRun);
+    const std::int64_t last = std::min(voxels, first + run);
     for (std::int64_t v = first; v < last; ++v) {
       const T* row = x + v * channels + begin;
       for (std::int64_t c = 0; c < count; ++c) {
@@ -89,9 +91,10 @@ AMAES_INTERNAL_INLINE void Gradients(const T* __restrict x, const T* __restrict 
   const Strip<T> scale(norm.forward.scale, begin, count), shift(norm.forward.shift, begin, count),
       mean(norm.mean, begin, count);
   const T slope = norm.forward.slope;
-  for (std::int64_t first = 0; first < voxels; first += kRun) {
+  const std::int64_t run = RunOf(voxels);
+  for (std::int64_t first = 0; first < voxels; first += run) {
     T part[kStrip] = {}, part_products[kStrip] = {};
-    const std::int64_t last = std::min(voxels, first + kRun);
+    const std::int64_t last = std::min(voxels, first + run);
     for (std::int64_t v = first; v < last; ++v) {
       const std::int64_t row = v * channels + begin;
       for (std::int64_t c = 0; c < count; ++c) {

@@ -1,5 +1,5 @@
 // A network's initial weights, and what it makes of random volumes while it trains: what peers of the tests repeat.
-// Usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64
+// Usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64 BATCH
 // NAME may be script:PATH. light: without skips, as for pretraining; standard: with skips and deep supervision, as for segmentation. Writes model.safetensors, and of step N stepN.safetensors (input, target, output0 …);
 // step 0 has its gradients in gradients.safetensors; losses.txt has a line per step.
 #include <cstdio>
@@ -68,8 +68,8 @@ absl::Status Dump(const Folder& folder, const NetworkRunOptions& options) {
 }  // namespace amaes
 
 int main(int argc, char** argv) {
-  if (argc != 10) {
-    std::fprintf(stderr, "usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64\n");
+  if (argc != 11) {
+    std::fprintf(stderr, "usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT light|standard STEPS f32|f64 BATCH\n");
     return 2;
   }
   const std::string name = argv[2];
@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
                   .script = script ? name.substr(name.find(':') + 1) : "",
                   .encoder_prefix = ""},
       .patch = patch,
+      .batch = std::atoll(argv[10]),
       .steps = std::atoi(argv[8]),
       .float64 = std::string(argv[9]) == "f64"};
   const absl::Status status = amaes::Dump(argv[1], options);
