@@ -13,8 +13,9 @@ namespace {
 
 // One host tensor, filled sample by sample, then copied to the device. An empty field is filled with zeros.
 template <typename T>
-at::Tensor Gather(absl::Span<const Sample* const> samples, absl::FunctionRef<const std::vector<T>&(const Sample&)> field,
-                  c10::IntArrayRef sample_shape, c10::ScalarType type, c10::Device device) {
+at::Tensor Gather(absl::Span<const Sample* const> samples,
+                  absl::FunctionRef<const std::vector<T>&(const Sample&)> field, c10::IntArrayRef sample_shape,
+                  c10::ScalarType type, c10::Device device) {
   std::vector<std::int64_t> shape{static_cast<std::int64_t>(samples.size())};
   shape.insert(shape.end(), sample_shape.begin(), sample_shape.end());
   const at::Tensor host = at::empty(shape, at::TensorOptions(type).pinned_memory(device.is_cuda()));
@@ -54,20 +55,25 @@ MaskedBatch MakeMaskedBatch(absl::Span<const Sample* const> samples, std::int64_
   const std::int64_t channels = samples.front()->channels;
   const std::vector<std::int64_t> patch{channels, x, y, z};
   MaskedBatch batch;
-  batch.input = Gather<float>(samples, [](const Sample& sample) -> auto& { return sample.input; }, patch, at::kFloat, device);
+  batch.input = Gather<float>(
+      samples, [](const Sample& sample) -> auto& { return sample.input; }, patch, at::kFloat, device);
   // The target is the patch after spatial and before intensity augmentation. Masking comes last.
   batch.target = batch.input;
   if (Any(samples, [](const Sample& sample) { return !sample.target.empty(); })) {
-    const auto target = [](const Sample& sample) -> auto& { return sample.target.empty() ? sample.input : sample.target; };
+    const auto target = [](const Sample& sample) -> auto& {
+      return sample.target.empty() ? sample.input : sample.target;
+    };
     batch.target = Gather<float>(samples, target, patch, at::kFloat, device);
   }
-  batch.mask = VoxelMask(Gather<std::uint8_t>(samples, [](const Sample& sample) -> auto& { return sample.token_mask; },
-                                              {x / token, y / token, z / token}, at::kByte, device),
+  batch.mask = VoxelMask(Gather<std::uint8_t>(
+                             samples, [](const Sample& sample) -> auto& { return sample.token_mask; },
+                             {x / token, y / token, z / token}, at::kByte, device),
                          token);
   if (Any(samples, [](const Sample& sample) { return !sample.excluded.empty(); })) {
-    batch.excluded = Gather<std::uint8_t>(samples, [](const Sample& sample) -> auto& { return sample.excluded; },
-                                          {1, x, y, z}, at::kByte, device)
-                         .to(at::kBool);
+    batch.excluded =
+        Gather<std::uint8_t>(
+            samples, [](const Sample& sample) -> auto& { return sample.excluded; }, {1, x, y, z}, at::kByte, device)
+            .to(at::kBool);
   }
   batch.input = batch.input.masked_fill(batch.mask, 0.0);
   return batch;

@@ -11,9 +11,9 @@
 namespace amaes {
 
 struct MaskedBatch {
-  at::Tensor input;   // [B, 1, D, H, W] float32; 0 where masked
-  at::Tensor target;  // [B, 1, D, H, W] float32; the patch before intensity augmentation
-  at::Tensor mask;    // [B, 1, D, H, W] bool; true where masked
+  at::Tensor input;     // [B, 1, D, H, W] float32; 0 where masked
+  at::Tensor target;    // [B, 1, D, H, W] float32; the patch before intensity augmentation
+  at::Tensor mask;      // [B, 1, D, H, W] bool; true where masked
   at::Tensor excluded;  // [B, 1, D, H, W] bool: without weight in the loss; undefined: none
 };
 

@@ -46,13 +46,18 @@ absl::Status WriteAll(int fd, absl::string_view content, const std::filesystem::
 absl::Status ErrnoStatus(int error, absl::string_view what, const std::filesystem::path& path) {
   const std::string message = absl::StrCat(what, " ", path.string(), ": ", strerror(error));
   switch (error) {
-    case ENOENT: return absl::NotFoundError(message);
-    case EEXIST: return absl::AlreadyExistsError(message);
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EEXIST:
+      return absl::AlreadyExistsError(message);
     case ENOSPC:
-    case EDQUOT: return absl::ResourceExhaustedError(message);
+    case EDQUOT:
+      return absl::ResourceExhaustedError(message);
     case EACCES:
-    case EPERM: return absl::PermissionDeniedError(message);
-    default: return absl::UnavailableError(message);
+    case EPERM:
+      return absl::PermissionDeniedError(message);
+    default:
+      return absl::UnavailableError(message);
   }
 }
 
@@ -101,7 +106,8 @@ absl::Status Sync(const std::filesystem::path& path) {
 }
 
 absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, absl::StrCat("cannot rename to ", to.string()), from);
+  if (rename(from.c_str(), to.c_str()) != 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot rename to ", to.string()), from);
   return Sync(to.has_parent_path() ? to.parent_path() : std::filesystem::path("."));
 }
 

@@ -29,9 +29,8 @@ Severity Threshold() {
 
 // Quoted when it holds a space, a quote or a control character: no value splits a log line or moves a terminal's cursor.
 std::string Quoted(const std::string& value) {
-  const bool plain = std::none_of(value.begin(), value.end(), [](unsigned char c) {
-    return c <= ' ' || c == '"' || c == '=' || c == 0x7F;
-  });
+  const bool plain = std::none_of(value.begin(), value.end(),
+                                  [](unsigned char c) { return c <= ' ' || c == '"' || c == '=' || c == 0x7F; });
   return plain && !value.empty() ? value : absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
 }
 
@@ -40,9 +39,8 @@ std::string Quoted(const std::string& value) {
 void Log(Severity severity, absl::string_view component, absl::string_view message,
          std::initializer_list<LogField> fields) {
   if (severity < Threshold()) return;
-  std::string line =
-      absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", SystemClock().Now(), absl::UTCTimeZone()), " ",
-                   kNames[static_cast<int>(severity)], " ", component, " ", message);
+  std::string line = absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", SystemClock().Now(), absl::UTCTimeZone()),
+                                  " ", kNames[static_cast<int>(severity)], " ", component, " ", message);
   for (const LogField& field : fields) absl::StrAppend(&line, " ", field.key, "=", Quoted(field.value));
   line.push_back('\n');
   // A log line that cannot be written has nowhere to be reported.

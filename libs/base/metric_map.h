@@ -27,7 +27,8 @@ inline bool IsOfAGroup(const std::string& metric) { return metric.find('/') != s
 inline bool SameMetrics(const MetricMap& a, const MetricMap& b) {
   if (a.size() != b.size()) return false;
   for (auto x = a.begin(), y = b.begin(); x != a.end(); ++x, ++y) {
-    if (x->first != y->first || !(x->second == y->second || (x->second != x->second && y->second != y->second))) return false;
+    if (x->first != y->first || !(x->second == y->second || (x->second != x->second && y->second != y->second)))
+      return false;
   }
   return true;
 }

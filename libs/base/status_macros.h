@@ -20,8 +20,8 @@ inline absl::Status Annotate(const absl::Status& status, absl::string_view conte
 #define AMAES_INTERNAL_CONCAT2(a, b) a##b
 #define AMAES_INTERNAL_CONCAT(a, b) AMAES_INTERNAL_CONCAT2(a, b)
 
-#define AMAES_RETURN_IF_ERROR(expr)                                   \
-  do {                                                                \
+#define AMAES_RETURN_IF_ERROR(expr)                                                                             \
+  do {                                                                                                          \
     if (absl::Status amaes_internal_status = (expr); !amaes_internal_status.ok()) return amaes_internal_status; \
   } while (false)
 

@@ -156,7 +156,8 @@ absl::StatusOr<ExitStatus> Subprocess::Wait(absl::Duration timeout) {
   int ready = 0;
   do {  // again after a signal handler ran
     const absl::Duration left = absl::Ceil(deadline - SystemClock().Monotonic(), absl::Milliseconds(1));
-    ready = poll(&descriptor, 1, static_cast<int>(std::clamp<std::int64_t>(absl::ToInt64Milliseconds(left), 0, INT_MAX)));
+    ready =
+        poll(&descriptor, 1, static_cast<int>(std::clamp<std::int64_t>(absl::ToInt64Milliseconds(left), 0, INT_MAX)));
   } while (ready < 0 && errno == EINTR);
   if (ready <= 0) return absl::DeadlineExceededError(absl::StrCat("process ", pid_, " still runs"));
   int raw = 0;

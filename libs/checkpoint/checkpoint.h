@@ -37,15 +37,15 @@ struct CheckpointManifest {
   std::string contract_json;
   std::string dataset, dataset_digest;
   std::int64_t dataset_version = 0;
-  std::string dataset_selection;               // digest of the selected list; "" = every training volume once
-  std::string parent;                          // checkpoint this attempt resumed from, "" = from scratch
-  std::string initialised_from{};              // what the run began with: "job:NAME@…" or a path, and its SHA-256; "" = random
-  std::string software;                        // "amaes 0.1.0"
-  std::string written;                         // RFC 3339, UTC
-  std::map<std::string, double> metrics;       // e.g. loss_masked
-  std::map<std::string, std::int64_t> ledger;  // ledger file name → length in bytes
-  std::int64_t metrics_length = 0;             // of metrics.jsonl, bytes
-  std::int64_t best_step = -1;                 // of the best checkpoint so far; -1 = nothing is watched
+  std::string dataset_selection;   // digest of the selected list; "" = every training volume once
+  std::string parent;              // checkpoint this attempt resumed from, "" = from scratch
+  std::string initialised_from{};  // what the run began with: "job:NAME@…" or a path, and its SHA-256; "" = random
+  std::string software;            // "amaes 0.1.0"
+  std::string written;             // RFC 3339, UTC
+  std::map<std::string, double> metrics;               // e.g. loss_masked
+  std::map<std::string, std::int64_t> ledger;          // ledger file name → length in bytes
+  std::int64_t metrics_length = 0;                     // of metrics.jsonl, bytes
+  std::int64_t best_step = -1;                         // of the best checkpoint so far; -1 = nothing is watched
   std::map<std::string, std::vector<double>> state{};  // other numbers that a resume needs, e.g. "guard"
   std::vector<std::string> citations;
   std::vector<CheckpointFile> files;

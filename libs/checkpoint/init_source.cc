@@ -54,7 +54,8 @@ absl::StatusOr<FoundCheckpoint> Best(const std::vector<FoundCheckpoint>& found) 
     }
     if (best != nullptr) return *best;
   }
-  return absl::FailedPreconditionError("its checkpoints have no dice and no masked_r2 to tell the best by: take @last or @STEP");
+  return absl::FailedPreconditionError(
+      "its checkpoints have no dice and no masked_r2 to tell the best by: take @last or @STEP");
 }
 
 }  // namespace
@@ -81,9 +82,11 @@ absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const fs::path& checkpoints, co
   if (which == "best") return Best(found);
   std::int64_t step = -1;
   (void)absl::SimpleAtoi(which, &step);
-  const auto place = std::find_if(found.rbegin(), found.rend(), [&](const auto& one) { return one.manifest.step == step; });
+  const auto place =
+      std::find_if(found.rbegin(), found.rend(), [&](const auto& one) { return one.manifest.step == step; });
   if (place != found.rend()) return *place;
-  return absl::NotFoundError(absl::StrCat("it has no checkpoint of step ", which, "; the newest are of steps ", NamesOf(found)));
+  return absl::NotFoundError(
+      absl::StrCat("it has no checkpoint of step ", which, "; the newest are of steps ", NamesOf(found)));
 }
 
 absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint) {
@@ -102,25 +105,29 @@ absl::StatusOr<InitFile> FindInitFile(const fs::path& place) {
   }
   if (!fs::is_regular_file(place, error)) return absl::NotFoundError(absl::StrCat("there is no file ", place.string()));
   if (place.extension() != ".safetensors") {
-    return absl::NotFoundError(absl::StrCat(place.string(), " is neither a checkpoint's folder nor a .safetensors file"));
+    return absl::NotFoundError(
+        absl::StrCat(place.string(), " is neither a checkpoint's folder nor a .safetensors file"));
   }
   AMAES_ASSIGN_OR_RETURN(const CheckpointFile file, DescribeFile(place));
   return InitFile{place, file.sha256, ""};
 }
 
-absl::StatusOr<std::string> EncoderDefect(const fs::path& path, const std::string& encoder_prefix, std::int64_t filters) {
+absl::StatusOr<std::string> EncoderDefect(const fs::path& path, const std::string& encoder_prefix,
+                                          std::int64_t filters) {
   AMAES_ASSIGN_OR_RETURN(const SafetensorsFile header, ReadSafetensorsHeader(path));
   const TensorView* stem = nullptr;  // the one with the fewest channels in: the encoder's first convolution
   for (const TensorView& tensor : header.tensors) {
     if (!absl::StartsWith(BareTensorName(tensor.name), encoder_prefix) || tensor.shape.size() != 5) continue;
-    if (stem == nullptr || std::pair(tensor.shape[1], tensor.shape[0]) < std::pair(stem->shape[1], stem->shape[0])) stem = &tensor;
+    if (stem == nullptr || std::pair(tensor.shape[1], tensor.shape[0]) < std::pair(stem->shape[1], stem->shape[0]))
+      stem = &tensor;
   }
   if (stem == nullptr) {
-    return absl::StrCat("holds no encoder: none of its ", header.tensors.size(), " tensors is called ", encoder_prefix, "…");
+    return absl::StrCat("holds no encoder: none of its ", header.tensors.size(), " tensors is called ", encoder_prefix,
+                        "…");
   }
   if (stem->shape[0] == filters) return std::string();
-  return absl::StrCat("holds an encoder that begins with ", stem->shape[0], " channels (", stem->name, "), this network's has ",
-                      filters);
+  return absl::StrCat("holds an encoder that begins with ", stem->shape[0], " channels (", stem->name,
+                      "), this network's has ", filters);
 }
 
 }  // namespace amaes

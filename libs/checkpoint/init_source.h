@@ -24,7 +24,7 @@ absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const std::filesystem::path& ch
 struct InitFile {
   std::filesystem::path path;  // of the .safetensors file
   std::string sha256;
-  std::string spec_json;       // of the job that wrote it; "" for a file alone
+  std::string spec_json;  // of the job that wrote it; "" for a file alone
 };
 // Of a checkpoint's folder, or of a .safetensors file, which is read once for its hash.   - NotFound, DataLoss, Unavailable.
 absl::StatusOr<InitFile> FindInitFile(const std::filesystem::path& place);

@@ -25,8 +25,8 @@ inline std::size_t BytesPerElement(DataType type) {
 
 inline absl::Status CheckBuffer(const Buffer& buffer) {
   if (buffer.count < 0 || (buffer.count > 0 && buffer.data == nullptr)) {
-    return absl::InvalidArgumentError(absl::StrCat("collective: buffer with count ", buffer.count,
-                                                   buffer.data == nullptr ? " and no data" : ""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("collective: buffer with count ", buffer.count, buffer.data == nullptr ? " and no data" : ""));
   }
   return absl::OkStatus();
 }
@@ -75,8 +75,7 @@ void SumBlocks(const void* const* inputs, int ranks, void* output, std::int64_t 
 
 // output = ((inputs[0] + inputs[1]) + inputs[2]) + …, element by element: the same bits on every rank, in every run.
 // bfloat16 is summed in float and rounded once. `output` may be one of the inputs.
-inline void SumInRankOrder(const void* const* inputs, int ranks, void* output, std::int64_t count,
-                           DataType type) {
+inline void SumInRankOrder(const void* const* inputs, int ranks, void* output, std::int64_t count, DataType type) {
   const auto same = [](auto value) { return value; };
   switch (type) {
     case DataType::kFloat32:

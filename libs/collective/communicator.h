@@ -38,9 +38,9 @@ class RendezvousStore {
 struct CommunicatorOptions {
   int rank = 0;
   int world_size = 1;
-  int attempt = 1;                 // part of every rendezvous key: attempts never meet
-  std::string bind_address;        // where this worker listens and its peers dial (Gloo), e.g. "127.0.0.1"
-  int device_index = -1;           // GPU (NCCL); -1 = none
+  int attempt = 1;           // part of every rendezvous key: attempts never meet
+  std::string bind_address;  // where this worker listens and its peers dial (Gloo), e.g. "127.0.0.1"
+  int device_index = -1;     // GPU (NCCL); -1 = none
   absl::Duration start_timeout = absl::Seconds(60);
   absl::Duration collective_timeout = absl::Seconds(30);
 };

@@ -116,7 +116,9 @@ absl::StatusOr<std::unique_ptr<GlooMesh>> GlooMesh::Connect(const CommunicatorOp
 class GlooMesh::Exchange {
  public:
   Exchange(GlooMesh& mesh, std::string name, absl::Duration timeout)
-      : mesh_(mesh), name_(std::move(name)), timeout_(timeout),
+      : mesh_(mesh),
+        name_(std::move(name)),
+        timeout_(timeout),
         deadline_(SteadyClock::now() + absl::ToChronoMilliseconds(timeout)) {}
   ~Exchange() {
     MutexLock lock(mesh_.mutex_);
@@ -151,9 +153,8 @@ class GlooMesh::Exchange {
         if (mesh_.aborted_) return absl::AbortedError(absl::StrCat(Where(), ": aborted"));
       }
       if (SteadyClock::now() >= deadline_) {
-        return absl::DeadlineExceededError(absl::StrCat(Where(), ": not done within ",
-                                                        absl::FormatDuration(timeout_),
-                                                        ", waiting for rank ", peer_));
+        return absl::DeadlineExceededError(
+            absl::StrCat(Where(), ": not done within ", absl::FormatDuration(timeout_), ", waiting for rank ", peer_));
       }
       return absl::UnavailableError(absl::StrCat(Where(), ": lost rank ", peer_, ": ", Message(error)));
     }

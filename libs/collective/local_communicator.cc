@@ -21,7 +21,10 @@ constexpr int kSum = -1;  // in place of a root
 class LocalGroup {
  public:
   LocalGroup(int world_size, absl::Duration timeout)
-      : world_size_(world_size), timeout_(timeout), started_(world_size, 0), left_(world_size, false),
+      : world_size_(world_size),
+        timeout_(timeout),
+        started_(world_size, 0),
+        left_(world_size, false),
         errors_(world_size) {}
 
   int world_size() const { return world_size_; }
@@ -85,9 +88,9 @@ class LocalGroup {
     while (errors_[rank].ok() && completed_ <= ticket && broken_by_.ok()) {
       const Communicator::Ticket before = completed_;
       if (changed_.WaitFor(mutex_, timeout_) || completed_ > before || !broken_by_.ok()) continue;
-      errors_[rank] = absl::DeadlineExceededError(
-          absl::StrCat("local: rank ", rank, ": collective ", before, " not done within ",
-                       absl::FormatDuration(timeout_), "; missing: ", MissingRanks(before)));
+      errors_[rank] = absl::DeadlineExceededError(absl::StrCat("local: rank ", rank, ": collective ", before,
+                                                               " not done within ", absl::FormatDuration(timeout_),
+                                                               "; missing: ", MissingRanks(before)));
       Break(absl::UnavailableError(absl::StrCat("local: rank ", rank, " gave up on collective ", before)));
     }
     if (errors_[rank].ok() && completed_ > ticket) return absl::OkStatus();
@@ -153,7 +156,7 @@ class LocalGroup {
   Communicator::Ticket completed_ ABSL_GUARDED_BY(mutex_) = 0;  // how many; they complete in order
   std::vector<Communicator::Ticket> started_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> left_ ABSL_GUARDED_BY(mutex_);
-  absl::Status broken_by_ ABSL_GUARDED_BY(mutex_);             // why nothing will complete any more
+  absl::Status broken_by_ ABSL_GUARDED_BY(mutex_);            // why nothing will complete any more
   std::vector<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);  // the first error each rank was told
 };
 

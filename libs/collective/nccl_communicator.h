@@ -22,11 +22,11 @@ class NcclHandle;
 
 struct NcclEnvironment {
   NcclApi api;
-  Clock* clock = nullptr;                                  // outlives the communicator
-  std::function<void()> pause;                             // called between two looks of a call that blocks
-  std::function<void(absl::string_view)> log_error;        // any thread
+  Clock* clock = nullptr;                                   // outlives the communicator
+  std::function<void()> pause;                              // called between two looks of a call that blocks
+  std::function<void(absl::string_view)> log_error;         // any thread
   absl::Duration watchdog_period = absl::Milliseconds(20);  // zero: no thread; the owner calls Poll
-  absl::Duration abort_timeout = absl::Seconds(10);        // how long the destructor waits for an abort
+  absl::Duration abort_timeout = absl::Seconds(10);         // how long the destructor waits for an abort
 };
 
 class NcclCommunicator final : public Communicator {

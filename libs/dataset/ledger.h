@@ -13,8 +13,8 @@ namespace amaes {
 
 struct LedgerRecord {
   std::int64_t position = 0;
-  std::int64_t volume = 0;   // index into the training volumes
-  bool skipped = false;      // damaged: weight 0 in its step
+  std::int64_t volume = 0;  // index into the training volumes
+  bool skipped = false;     // damaged: weight 0 in its step
   bool operator==(const LedgerRecord&) const = default;
 };
 

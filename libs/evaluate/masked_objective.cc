@@ -19,9 +19,7 @@ namespace {
 constexpr std::array<std::int64_t, 4> kVoxelAxes{1, 2, 3, 4};
 
 // [B, 1, D, H, W] → [B] float64
-at::Tensor SumPerSample(const at::Tensor& values) {
-  return values.sum(kVoxelAxes, /*keepdim=*/false, at::kDouble);
-}
+at::Tensor SumPerSample(const at::Tensor& values) { return values.sum(kVoxelAxes, /*keepdim=*/false, at::kDouble); }
 
 // Bool, [B, 1, D, H, W]; without the excluded voxels.
 struct Regions {

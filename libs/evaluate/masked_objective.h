@@ -20,8 +20,8 @@ struct ReconstructionSums {
   std::array<double, kCount> values{};
 
   double samples() const { return values[0]; }
-  double loss() const { return values[1]; }           // of the samples' losses
-  double masked_error() const { return values[2]; }   // squared error on masked voxels
+  double loss() const { return values[1]; }          // of the samples' losses
+  double masked_error() const { return values[2]; }  // squared error on masked voxels
   double visible_error() const { return values[3]; }
   double masked_voxels() const { return values[4]; }
   double visible_voxels() const { return values[5]; }

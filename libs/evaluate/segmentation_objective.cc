@@ -53,7 +53,8 @@ ObjectiveResult SegmentationObjective::Compute(const Network& network, absl::Spa
 
 MetricMap SegmentationObjective::MetricsOf(absl::Span<const double> sums) const {
   const double samples = sums[kSamples];
-  MetricMap metrics = {{"loss", sums[kLoss] / samples}, {"loss_dice", sums[2] / samples}, {"loss_ce", sums[3] / samples}};
+  MetricMap metrics = {
+      {"loss", sums[kLoss] / samples}, {"loss_dice", sums[2] / samples}, {"loss_ce", sums[3] / samples}};
   double total = 0, there = 0;
   for (std::size_t i = 0; i < options_.classes.size(); ++i) {
     const double* overlap = &sums[kOverlap + 3 * i];

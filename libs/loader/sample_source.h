@@ -16,9 +16,9 @@ struct Sample {
   CropDraw crop;              // what was read
   Shape3 shape{};             // of the patch: what the network sees
   std::int64_t channels = 1;
-  std::int32_t group = -1;    // of scans whose loss is told apart (LoaderOptions::groups); -1: none
-  std::vector<float> input;   // channels times the patch, z fastest; empty when skipped
-  std::vector<float> target;  // the patch before intensity augmentation; empty: equal to the input
+  std::int32_t group = -1;               // of scans whose loss is told apart (LoaderOptions::groups); -1: none
+  std::vector<float> input;              // channels times the patch, z fastest; empty when skipped
+  std::vector<float> target;             // the patch before intensity augmentation; empty: equal to the input
   std::vector<std::uint8_t> token_mask;  // pretraining: tokens of the patch, 1 = masked
   std::vector<std::uint8_t> excluded;    // voxels of the patch, 1 = without weight in the loss; empty: none
   std::vector<std::uint8_t> labels;      // finetuning: the patch's label map

@@ -119,7 +119,8 @@ std::string Hex(const Color& color) { return absl::StrFormat("#%02x%02x%02x", co
 std::string Pictures(const EvaluationResults& results, const std::function<std::string(const std::string&)>& picture) {
   const Examples examples = ChooseExamples(results.cases, kExamples);
   std::string out = absl::StrCat(
-      "<p class=\"soft\">Axial (nose up), coronal and sagittal (nose right) slices with most of the truth, every label outlined; "
+      "<p class=\"soft\">Axial (nose up), coronal and sagittal (nose right) slices with most of the truth, every label "
+      "outlined; "
       "the "
       "patient's left is left.<span class=\"key\" style=\"background:",
       Hex(kTruthColor), "\"></span>truth<span class=\"key\" style=\"background:", Hex(kPredictionColor),

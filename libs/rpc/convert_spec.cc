@@ -98,13 +98,13 @@ ParsedSpec ToJobSpec(const v1::JobSpec& proto) {
   ParsedSpec out;
   out.spec.kind = ToJobKind(proto.kind());
   if (!v1::JobKind_IsValid(proto.kind())) {
-    out.problems.push_back(
-        {"kind", absl::StrCat("unknown kind ", static_cast<int>(proto.kind()), "; ", FieldAllowed(SpecFields().front()))});
+    out.problems.push_back({"kind", absl::StrCat("unknown kind ", static_cast<int>(proto.kind()), "; ",
+                                                 FieldAllowed(SpecFields().front()))});
   }
   for (const JobKind kind : kKinds) {
     if (kind == out.spec.kind || !proto.GetReflection()->HasField(proto, &Member(proto, JobKindName(kind)))) continue;
-    out.problems.push_back({"kind", absl::StrCat("is ", JobKindName(out.spec.kind), ", but the fields of ", JobKindName(kind),
-                                                 " are set")});
+    out.problems.push_back({"kind", absl::StrCat("is ", JobKindName(out.spec.kind), ", but the fields of ",
+                                                 JobKindName(kind), " are set")});
   }
   for (const Field& field : SpecFields()) {
     if (!field.kinds.contains(out.spec.kind)) continue;

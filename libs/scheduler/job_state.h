@@ -29,10 +29,10 @@ enum class JobEvent {
   kAllFinished,  // every rank ended with its work complete
   kCancelRequested,
   kDependencyFailed,  // a job that it comes after did not succeed
-  kWorkerFailed,     // one rank ended otherwise, or its node is lost: the rest is being ended
-  kGangGoneRestart,  // no worker is left; the job may try again
-  kGangGoneFail,     // no worker is left; no restart left, or the cause is not retryable
-  kGangGoneCancel,   // no worker is left after a cancel
+  kWorkerFailed,      // one rank ended otherwise, or its node is lost: the rest is being ended
+  kGangGoneRestart,   // no worker is left; the job may try again
+  kGangGoneFail,      // no worker is left; no restart left, or the cause is not retryable
+  kGangGoneCancel,    // no worker is left after a cancel
 };
 
 const char* JobStateName(JobState state);  // "QUEUED"

@@ -6,8 +6,11 @@
 namespace amaes {
 
 CaseOptions CaseOptionsOf(const FinetuneSpec& spec) {
-  CaseOptions out{.filter = spec.dataset.filter, .channels = {}, .train_cases = spec.cases.train_cases,
-                  .validation_share = spec.cases.validation_share, .seed = spec.CaseSeed()};
+  CaseOptions out{.filter = spec.dataset.filter,
+                  .channels = {},
+                  .train_cases = spec.cases.train_cases,
+                  .validation_share = spec.cases.validation_share,
+                  .seed = spec.CaseSeed()};
   for (const absl::string_view part : absl::StrSplit(spec.cases.channels, ',', absl::SkipWhitespace())) {
     out.channels.emplace_back(absl::StripAsciiWhitespace(part));
   }

@@ -12,8 +12,8 @@ namespace amaes {
 
 // One job of an experiment. Its spec is what the layers give (ParseSpecLayers), then the assignments.
 struct ExperimentJob {
-  std::string key;                       // unique: "pretrain/b", "finetune/b-pretrained/1", "evaluate/lesions/b-pretrained/1"
-  std::string name;                      // of the job: experiment and key, at most 63 characters
+  std::string key;   // unique: "pretrain/b", "finetune/b-pretrained/1", "evaluate/lesions/b-pretrained/1"
+  std::string name;  // of the job: experiment and key, at most 63 characters
   std::vector<std::string> layers;       // the preset's text, then the file's `set` as YAML
   std::vector<std::string> assignments;  // name, seed
   std::string from;                      // key of the job whose checkpoint it takes; "" = none

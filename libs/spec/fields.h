@@ -42,9 +42,9 @@ struct Field {
   std::string path;  // dotted, as in YAML
   KindSet kinds{};
   FieldRef (*at)(JobSpec&) = nullptr;  // needs the spec's kind to be set
-  std::string unit;                  // "" = none
-  FieldRange range;                  // of a number
-  std::vector<std::string> choices;  // of a text; empty = any
+  std::string unit;                    // "" = none
+  FieldRange range;                    // of a number
+  std::vector<std::string> choices;    // of a text; empty = any
   std::string doc;
   std::vector<std::string> also;  // what people may write instead: only for "did you mean"
 };

@@ -115,7 +115,8 @@ struct FinetuneSpec : TrainingSpec {
   }
   // Fields of the groups dataset, network and schedule that only finetuning has.
   struct Cases {
-    std::string channels{};         // modalities in the network's order, e.g. "FLAIR,T1w"; empty = each labelled volume is a case
+    std::string
+        channels{};  // modalities in the network's order, e.g. "FLAIR,T1w"; empty = each labelled volume is a case
     std::int64_t train_cases = 0;   // few-shot: as many training cases; 0 = all
     double validation_share = 0.2;  // of the subjects that are not held out
     std::int64_t case_seed = -1;    // of division and choice; -1 = seed; resolved at submit
@@ -139,15 +140,18 @@ struct FinetuneSpec : TrainingSpec {
     double foreground = 0.33;  // share of the crops that hold a labelled voxel
   } sampling;
   struct Init {
-    std::string from{};  // job:NAME[@STEP|@last|@best], or an absolute path of a checkpoint folder or a .safetensors file
-    bool scratch = false;         // the same job from random weights: the matched control
-    bool load_decoder = false;    // layers of the decoder too, where they fit
-    bool allow_mismatch = false;  // an encoder that does not fit in full is taken as far as it does
+    std::string
+        from{};  // job:NAME[@STEP|@last|@best], or an absolute path of a checkpoint folder or a .safetensors file
+    bool scratch = false;                   // the same job from random weights: the matched control
+    bool load_decoder = false;              // layers of the decoder too, where they fit
+    bool allow_mismatch = false;            // an encoder that does not fit in full is taken as far as it does
     std::int64_t freeze_encoder_steps = 0;  // first steps in which the decoder trains alone
     std::string path{}, sha256{};           // of the weights; filled at submit
   } init;
 
-  std::uint64_t CaseSeed() const { return cases.case_seed < 0 ? seed % 1'000'000'000'000'000 : static_cast<std::uint64_t>(cases.case_seed); }
+  std::uint64_t CaseSeed() const {
+    return cases.case_seed < 0 ? seed % 1'000'000'000'000'000 : static_cast<std::uint64_t>(cases.case_seed);
+  }
 };
 
 struct EvaluateSpec {
@@ -174,8 +178,8 @@ struct EvaluateSpec {
     std::string mirror = "none";  // or axes along which the volume is flipped too, e.g. "xyz"
     std::int64_t batch = 1;       // windows per forward pass
   } window;
-  bool predictions = true;  // keep them as NIfTI files
-  std::int64_t workers = 1;  // slots that share the cases
+  bool predictions = true;         // keep them as NIfTI files
+  std::int64_t workers = 1;        // slots that share the cases
   std::string device = "auto";     // auto | cpu | gpu
   std::string precision = "fp32";  // fp32 | bf16 (autocast)
   std::int64_t threads_per_worker = 1;

@@ -38,10 +38,9 @@ std::string UnknownField(const Leaf& leaf, JobKind kind) {
     if (field.kinds.contains(kind)) known.push_back({field.path, field.also});
   }
   const std::string nearest = NearestName(leaf.path, known);
-  std::string out =
-      other != SpecFields().end()
-          ? absl::StrCat("is a field of kind ", JobKindName(FirstKind(*other)), ", and this job's kind is ", JobKindName(kind))
-          : "unknown field";
+  std::string out = other != SpecFields().end() ? absl::StrCat("is a field of kind ", JobKindName(FirstKind(*other)),
+                                                               ", and this job's kind is ", JobKindName(kind))
+                                                : "unknown field";
   if (!nearest.empty()) absl::StrAppend(&out, "; did you mean ", nearest, "?");
   return out;
 }
@@ -158,7 +157,8 @@ absl::StatusOr<JobSpec> SpecFromCompleteJson(const std::string& json) {
     if (!wrong.empty()) problems.push_back(absl::StrCat(leaf.path, ": ", wrong));
   }
   for (const Field& field : SpecFields()) {
-    if (field.kinds.contains(kind) && !seen.contains(field.path)) problems.push_back(absl::StrCat(field.path, ": missing"));
+    if (field.kinds.contains(kind) && !seen.contains(field.path))
+      problems.push_back(absl::StrCat(field.path, ": missing"));
   }
   if (problems.empty()) return spec;
   return absl::InvalidArgumentError(absl::StrCat("job spec: ", absl::StrJoin(problems, "; ")));

@@ -53,7 +53,6 @@ struct DatasetFacts {
   std::string init_path{}, init_sha256{};
 };
 
-
 // Fills what depends on the dataset and on other fields (version, digest, selection, steps, warm-up, filters, device); afterwards
 // no field means "choose for me" except device=auto. Requires a valid spec.
 JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset);

@@ -44,7 +44,8 @@ class Tally {
     }
     size_.activations += padded * (6 * channels + heads * window) + tokens * 10 * channels;
     // qkv, scores, weighted values, projection; the MLP's two layers.
-    size_.multiply_adds += padded * (4 * channels * channels + 2 * window * channels) + tokens * 8 * channels * channels;
+    size_.multiply_adds +=
+        padded * (4 * channels * channels + 2 * window * channels) + tokens * 8 * channels * channels;
   }
 
   // [8C] → [2C], `level` halvings below the patch afterwards.

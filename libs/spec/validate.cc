@@ -220,14 +220,16 @@ void CheckEvaluate(const EvaluateSpec& spec, Problems& out) {
   CheckDatasetName("dataset.name", spec.dataset.name, out);
   const std::string& from = spec.checkpoint.from;
   if (from.empty()) {
-    out.push_back({"checkpoint.from", "is required: job:NAME of a finetuning, or the absolute path of a checkpoint folder"});
+    out.push_back(
+        {"checkpoint.from", "is required: job:NAME of a finetuning, or the absolute path of a checkpoint folder"});
   } else if (from[0] != '/' && from.rfind("job:", 0) != 0) {
     out.push_back({"checkpoint.from", absl::StrCat(Quoted(from), " is neither job:NAME nor an absolute path")});
   }
   const Shape3& patch = spec.window.patch;
   const auto zeros = std::count(patch.begin(), patch.end(), 0);
   if (zeros != 0 && zeros != 3) {
-    out.push_back({"window.patch", absl::StrCat(ShapeText(patch), " has a side of 0: name all three, or 0 for the checkpoint's")});
+    out.push_back({"window.patch",
+                   absl::StrCat(ShapeText(patch), " has a side of 0: name all three, or 0 for the checkpoint's")});
   }
   const std::string& moved = spec.dataset.moved;
   const std::size_t equals = moved.find('=');

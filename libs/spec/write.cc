@@ -82,8 +82,7 @@ std::string SpecToYaml(const JobSpec& spec) {
 std::string DescribeSpecFields() {
   std::vector<std::vector<std::string>> rows = {{"FIELD", "KIND", "DEFAULT", "UNIT", "ALLOWED", "MEANING"}};
   for (const Field& field : SpecFields()) {
-    rows.push_back({field.path, KindsOf(field), Defaults(field), field.unit,
-                    FieldAllowed(field), field.doc});
+    rows.push_back({field.path, KindsOf(field), Defaults(field), field.unit, FieldAllowed(field), field.doc});
   }
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {

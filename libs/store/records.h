@@ -52,7 +52,7 @@ struct CheckpointRecord {
   std::string manifest_sha256{};
   std::string parent{};
   std::string dataset{}, dataset_digest{};  // dataset: NAME@VERSION
-  MetricMap metrics{};  // NaN survives
+  MetricMap metrics{};                      // NaN survives
   absl::Time created{};
 };
 

@@ -17,7 +17,7 @@ struct BucketSlot {
 
 struct BucketPlan {
   std::vector<BucketSlot> slots;
-  std::int64_t elements = 0;   // with gaps for alignment
+  std::int64_t elements = 0;  // with gaps for alignment
   bool operator==(const BucketPlan&) const = default;
 };
 

@@ -25,7 +25,7 @@ namespace amaes {
 struct CheckpointWriterOptions {
   std::filesystem::path checkpoints;  // …/JOB/checkpoints
   std::int64_t keep = 3;
-  c10::Device device = at::kCPU;      // of the communicator
+  c10::Device device = at::kCPU;  // of the communicator
 };
 
 // Methods marked "all ranks" are collective: every rank calls them in the same order. Not thread-safe.
@@ -60,7 +60,8 @@ class CheckpointWriter {
   };
 
   absl::StatusOr<std::vector<double>> ExchangeSizes(const absl::StatusOr<std::vector<CheckpointFile>>& written);
-  absl::StatusOr<std::vector<CheckpointFile>> ExchangeDigests(const CheckpointFile& own, const std::vector<double>& sizes);
+  absl::StatusOr<std::vector<CheckpointFile>> ExchangeDigests(const CheckpointFile& own,
+                                                              const std::vector<double>& sizes);
   void StartCommit();
   Committed Commit(const CheckpointManifest& manifest) const;  // on the commit thread
   absl::Status WaitForCommit();

@@ -32,20 +32,23 @@ LossCurve CurveOf(const MetricsHistory& history) {
 
 }  // namespace
 
-absl::Status WriteFinalPicture(const TrainOptions& options, const TrainEnvironment& environment, const Network& network) {
+absl::Status WriteFinalPicture(const TrainOptions& options, const TrainEnvironment& environment,
+                               const Network& network) {
   const std::filesystem::path folder = options.job_folder / "pictures";
   AMAES_RETURN_IF_ERROR(files::MakeFolders(folder));
   AMAES_ASSIGN_OR_RETURN(const MetricsHistory history, ReadMetrics(options.job_folder / "metrics.jsonl"));
   std::vector<ReconstructionPanel> panels;
   for (const auto& [split, title] : {std::pair{Split::kHeldOut, "Held-out crop"}, {Split::kTrain, "Training crop"}}) {
-    AMAES_ASSIGN_OR_RETURN(const std::vector<Sample> crops,
-                           environment.data.FixedCrops(split, 1));
+    AMAES_ASSIGN_OR_RETURN(const std::vector<Sample> crops, environment.data.FixedCrops(split, 1));
     if (crops.empty()) continue;
     std::optional<CropPicture> crop;
     AMAES_RETURN_IF_ERROR(CatchTorch("picture", [&] { crop = environment.objective.Picture(network, crops.front()); }));
     if (!crop) continue;
-    panels.push_back({.title = title, .shape = crop->shape, .input = std::move(crop->input),
-                      .masked_input = std::move(crop->masked), .reconstruction = std::move(crop->reconstruction),
+    panels.push_back({.title = title,
+                      .shape = crop->shape,
+                      .input = std::move(crop->input),
+                      .masked_input = std::move(crop->masked),
+                      .reconstruction = std::move(crop->reconstruction),
                       .target = std::move(crop->target)});
   }
   return WriteRunPicture(folder / "run.png", options.title, CurveOf(history), panels);

@@ -8,6 +8,7 @@
 namespace amaes {
 
 // From metrics.jsonl and one fixed crop of each split. Errors of the parts it uses.
-absl::Status WriteFinalPicture(const TrainOptions& options, const TrainEnvironment& environment, const Network& network);
+absl::Status WriteFinalPicture(const TrainOptions& options, const TrainEnvironment& environment,
+                               const Network& network);
 
 }  // namespace amaes

@@ -16,7 +16,10 @@ namespace amaes {
 struct GradientBuckets::State {
   State(std::vector<NamedTensor> parameter_list, std::vector<BucketPlan> bucket_plan, Communicator& comm,
         const FaultAddress& fault_address)
-      : parameters(std::move(parameter_list)), plan(std::move(bucket_plan)), communicator(comm), address(fault_address) {}
+      : parameters(std::move(parameter_list)),
+        plan(std::move(bucket_plan)),
+        communicator(comm),
+        address(fault_address) {}
 
   // Called inside backward: must not throw, so that errors wait for FinishBackward.
   void GradientReady(std::size_t bucket) {

@@ -56,8 +56,8 @@ std::vector<TensorShape> ShapesOf(const Network& network) {
 
 absl::Status CheckPlan(const InitPlan& plan, const InitialWeights& weights) {
   if (plan.loads.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("init.from ", weights.from, ": no tensor of it fits this network's encoder; ", Incompleteness(plan)));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "init.from ", weights.from, ": no tensor of it fits this network's encoder; ", Incompleteness(plan)));
   }
   if (plan.complete() || weights.allow_mismatch) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -70,8 +70,8 @@ absl::Status CheckPlan(const InitPlan& plan, const InitialWeights& weights) {
 absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const Network& network) {
   AMAES_ASSIGN_OR_RETURN(const SafetensorsFile file, ReadSafetensors(weights.path));
   if (!weights.sha256.empty() && Sha256Hex(file.content) != weights.sha256) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("init.from ", weights.from, ": the file is not the one that was there at submit; submit the job again"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "init.from ", weights.from, ": the file is not the one that was there at submit; submit the job again"));
   }
   std::vector<TensorShape> sources;
   for (const TensorView& view : file.tensors) sources.push_back({view.name, view.shape});

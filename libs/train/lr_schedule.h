@@ -7,8 +7,8 @@ namespace amaes {
 
 struct LrSchedule {
   double learning_rate = 1e-4;
-  std::int64_t steps = 0;            // T
-  std::int64_t warmup_steps = 0;     // T_w
+  std::int64_t steps = 0;         // T
+  std::int64_t warmup_steps = 0;  // T_w
   double warmup_start_factor = 1e-3;
   // Of finetuning. 0: the cosine changes with every step. Else it stands still for so many steps, an epoch: e counts them.
   std::int64_t epoch_steps = 0;

@@ -35,12 +35,13 @@ absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c1
     const FinetuneSpec& finetune = spec.finetune;
     AMAES_ASSIGN_OR_RETURN(const LabelSet labels,
                            ParseLabels(finetune.labels.classes, finetune.labels.regions, finetune.labels.background));
-    SegmentationObjectiveOptions options{.classes = {}, .regions = labels.regions, .bf16 = finetune.precision == "bf16",
-                                         .device = device};
+    SegmentationObjectiveOptions options{
+        .classes = {}, .regions = labels.regions, .bf16 = finetune.precision == "bf16", .device = device};
     for (const LabelClass& one : labels.classes) options.classes.push_back(one.name);
     return std::make_unique<SegmentationObjective>(std::move(options));
   }
-  return absl::InvalidArgumentError(absl::StrCat("a job of kind ", JobKindName(spec.kind), " has no objective to train for"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("a job of kind ", JobKindName(spec.kind), " has no objective to train for"));
 }
 
 }  // namespace amaes

@@ -92,7 +92,8 @@ absl::StatusOr<MetricsHistory> ReadMetrics(const std::filesystem::path& path) {
     }
     const auto step = json["step"].get<std::int64_t>();
     if (json.contains("split") && json["split"].is_string()) {
-      history.validations.push_back({.step = step, .split = json["split"].get<std::string>(), .metrics = std::move(metrics)});
+      history.validations.push_back(
+          {.step = step, .split = json["split"].get<std::string>(), .metrics = std::move(metrics)});
     } else {
       TrainProgress progress;
       progress.step = step;

@@ -16,7 +16,8 @@ namespace amaes {
 class ProgressMeter {
  public:
   // Reports are due at most every `interval`.
-  ProgressMeter(Clock& clock, absl::Duration interval) : clock_(clock), interval_(interval), since_(clock.Monotonic()) {}
+  ProgressMeter(Clock& clock, absl::Duration interval)
+      : clock_(clock), interval_(interval), since_(clock.Monotonic()) {}
 
   // Time that is not training (validation, checkpoints) does not count.
   void Resume() { step_began_ = clock_.Monotonic(); }

@@ -50,7 +50,8 @@ constexpr char kCitation[] =
 
 LrSchedule ScheduleOf(const JobSpec& spec) {
   const TrainingSpec& training = spec.training();
-  LrSchedule out{.learning_rate = training.optimizer.learning_rate, .steps = training.schedule.steps,
+  LrSchedule out{.learning_rate = training.optimizer.learning_rate,
+                 .steps = training.schedule.steps,
                  .warmup_steps = training.schedule.warmup_steps,
                  .warmup_start_factor = training.schedule.warmup_start_factor};
   if (spec.kind != JobKind::kFinetune) return out;
@@ -177,11 +178,13 @@ absl::Status TrainLoop::MakeState() {
     for (const NamedTensor& parameter : network_->parameters()) sizes.push_back(parameter.tensor.numel());
     const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
     const auto& optimizer = spec_.optimizer;
-    optimizer_ = std::make_unique<AdamW>(
-        network_->parameters(), plan,
-        AdamWOptions{.beta1 = optimizer.beta1, .beta2 = optimizer.beta2, .epsilon = optimizer.epsilon,
-                     .weight_decay = optimizer.weight_decay,
-                     .late_prefix = network_->encoder_prefix(), .late_updates = FrozenSteps(options_.spec)});
+    optimizer_ = std::make_unique<AdamW>(network_->parameters(), plan,
+                                         AdamWOptions{.beta1 = optimizer.beta1,
+                                                      .beta2 = optimizer.beta2,
+                                                      .epsilon = optimizer.epsilon,
+                                                      .weight_decay = optimizer.weight_decay,
+                                                      .late_prefix = network_->encoder_prefix(),
+                                                      .late_updates = FrozenSteps(options_.spec)});
     if (averaged_) {
       average_ = std::make_unique<WeightAverage>(network_->parameters(), plan, spec_.ema.decay);
       average_->Show(*averaged_, *network_);
@@ -264,7 +267,8 @@ absl::Status TrainLoop::Initialise() {
   }
   AMAES_RETURN_IF_ERROR(StorageFailure(plan.status()));
   if (average_) {
-    AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("average of initial weights", [&] { average_->Restart(network_->parameters()); })));
+    AMAES_RETURN_IF_ERROR(
+        TensorFailure(CatchTorch("average of initial weights", [&] { average_->Restart(network_->parameters()); })));
   }
   if (rank_ != 0) return absl::OkStatus();
   const std::string report = InitReportJson(*plan, weights.from, weights.sha256);

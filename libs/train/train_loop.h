@@ -11,8 +11,8 @@
 namespace amaes {
 
 struct TrainResult {
-  bool complete = false;   // false: stopped on command, with a checkpoint
-  std::int64_t step = 0;   // updates done
+  bool complete = false;  // false: stopped on command, with a checkpoint
+  std::int64_t step = 0;  // updates done
 };
 
 // Blocks. All ranks call it; all stop after the same step. Writes checkpoints/, ledger/, metrics.jsonl and pictures/ of the

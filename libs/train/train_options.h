@@ -22,18 +22,18 @@
 namespace amaes {
 
 struct TrainOptions {
-  JobSpec spec;                  // complete and valid, of a kind that trains
-  std::string spec_json;         // complete; goes into the manifest
-  std::string title;             // for people
+  JobSpec spec;           // complete and valid, of a kind that trains
+  std::string spec_json;  // complete; goes into the manifest
+  std::string title;      // for people
   std::string job;
   AttemptNumber attempt = 1;
-  LaneRange lanes;               // of this rank
+  LaneRange lanes;  // of this rank
   std::filesystem::path job_folder;
-  std::string contract_json;     // of the dataset
+  std::string contract_json;  // of the dataset
   std::string dataset_digest;
   std::optional<InitialWeights> initial_weights{};  // where a run begins that resumes from nothing; none: random ones
   c10::Device device = at::kCPU;
-  std::string software;          // "amaes 0.1.0"
+  std::string software;                              // "amaes 0.1.0"
   absl::Duration resume_timeout = absl::Minutes(5);  // for rank 0 to verify a checkpoint
 };
 
@@ -41,7 +41,7 @@ struct TrainOptions {
 struct TrainEnvironment {
   DataSource& data;
   const Objective& objective;
-  Communicator& communicator;    // tells rank and world size
+  Communicator& communicator;  // tells rank and world size
   RendezvousStore& store;
   Clock& clock;
   std::function<void(WorkerReport)> report;

@@ -89,7 +89,8 @@ absl::Status TrainStep::Backward(const std::vector<Sample>& samples) {
 
 absl::Status TrainStep::ShareStatistics(const StepFlags& flags) {
   AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("statistics", [&] {
-    const double own[] = {static_cast<double>(skipped_), flags.stop ? 1.0 : 0.0, flags.checkpoint_unfinished ? 1.0 : 0.0};
+    const double own[] = {static_cast<double>(skipped_), flags.stop ? 1.0 : 0.0,
+                          flags.checkpoint_unfinished ? 1.0 : 0.0};
     statistics_.narrow(0, objective_.sums(), kFlags).copy_(at::tensor(c10::ArrayRef<double>(own)));
   })));
   const absl::StatusOr<Communicator::Ticket> ticket = communicator_.StartAllReduceSum(BufferOf(statistics_));

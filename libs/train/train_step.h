@@ -29,15 +29,15 @@ struct TrainStepOptions {
 
 // What this rank tells all others with every step.
 struct StepFlags {
-  bool stop = false;                 // an orderly stop was asked for
+  bool stop = false;                   // an orderly stop was asked for
   bool checkpoint_unfinished = false;  // its share of a checkpoint is still being written
 };
 
 // What all ranks know after a step, equally.
 struct StepReport {
-  std::vector<double> sums;         // of the objective, over the global batch
-  std::int64_t skipped = 0;         // samples
-  std::int64_t stop_requests = 0;   // ranks
+  std::vector<double> sums;                 // of the objective, over the global batch
+  std::int64_t skipped = 0;                 // samples
+  std::int64_t stop_requests = 0;           // ranks
   std::int64_t checkpoints_unfinished = 0;  // ranks
   double gradient_norm = 0;                 // L2 norm of the whole gradient, before clipping
   bool left_out = false;                    // not finite, or beyond the limits: nothing was updated

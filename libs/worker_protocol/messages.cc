@@ -105,9 +105,7 @@ void ToProto(const ValidationResult& in, v1::WorkerReport& message) {
   Put(in.metrics, *out.mutable_metrics());
 }
 ValidationResult FromProto(const v1::ValidationResult& in) {
-  return {.step = in.step(),
-          .split = in.split(),
-          .metrics = Take(in.metrics())};
+  return {.step = in.step(), .split = in.split(), .metrics = Take(in.metrics())};
 }
 
 void ToProto(const PictureWritten& in, v1::WorkerReport& message) {

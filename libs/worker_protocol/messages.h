@@ -132,9 +132,10 @@ struct WorkerFailed {
   bool retryable = true;
   bool operator==(const WorkerFailed&) const = default;
 };
-using WorkerReport = std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult,
-                                  CheckpointCommitted, CheckpointRejected, CheckpointDeleted, IngestCount,
-                                  EvaluationCount, EvaluationScores, DatasetStaged, WorkerFinished, WorkerFailed, PictureWritten>;
+using WorkerReport =
+    std::variant<WorkerHello, WorkerPhase, KeyValue, KeyWait, TrainProgress, ValidationResult, CheckpointCommitted,
+                 CheckpointRejected, CheckpointDeleted, IngestCount, EvaluationCount, EvaluationScores, DatasetStaged,
+                 WorkerFinished, WorkerFailed, PictureWritten>;
 
 // Whether a worker in this phase takes part: all ranks have met. Of every kind of job.
 bool TakesPart(const std::string& phase);

@@ -47,7 +47,8 @@ class Agent final : public WorkerObserver {
   }
   void OnBadMessage(const WorkerKey& key, const absl::Status& status) override {
     Post([this, key, status] {
-      LogError("agent", "a worker's message cannot be read; it is ended", {{"job", key.job}, {"error", status.message()}});
+      LogError("agent", "a worker's message cannot be read; it is ended",
+               {{"job", key.job}, {"error", status.message()}});
       End(key, Ending::kKilled, "its messages cannot be read");
     });
   }
@@ -99,15 +100,15 @@ absl::Status Agent::Run(const std::atomic<bool>& stop) {
   link_ = CoordinatorLink::Create(
       options_.coordinator,
       {.on_connected = [this] { return RegisterMessage(); },
-       .on_command = [this](v1::AgentCommand command) {
-         Post([this, command = std::move(command)] { HandleCommand(command); });
-       },
-       .on_disconnected = [this](const absl::Status& status) {
-         Post([this, status] {
-           replaced_ = absl::IsAborted(status);
-           LogWarning("agent", "no connection to the coordinator", {{"reason", status.message()}});
-         });
-       }});
+       .on_command =
+           [this](v1::AgentCommand command) { Post([this, command = std::move(command)] { HandleCommand(command); }); },
+       .on_disconnected =
+           [this](const absl::Status& status) {
+             Post([this, status] {
+               replaced_ = absl::IsAborted(status);
+               LogWarning("agent", "no connection to the coordinator", {{"reason", status.message()}});
+             });
+           }});
   while (!replaced_) {
     RunPosted(absl::Milliseconds(100));
     EscalateEndings();
@@ -259,10 +260,15 @@ void Agent::HandleEnd(const WorkerKey& key) {
   const auto worker = workers_.find(key);
   if (worker == workers_.end()) return;
   const ExitStatus status = worker->second.process->Join();
-  const ExitCause cause = ClassifyExit(status, worker->second.last_words, worker->second.ending == Ending::kKilled ||
-                                                                              worker->second.ending == Ending::kTerminated);
+  const ExitCause cause =
+      ClassifyExit(status, worker->second.last_words,
+                   worker->second.ending == Ending::kKilled || worker->second.ending == Ending::kTerminated);
   LogInfo("agent", "a worker ended",
-          {{"job", key.job}, {"attempt", key.attempt}, {"rank", key.rank}, {"cause", cause.cause}, {"message", cause.message}});
+          {{"job", key.job},
+           {"attempt", key.attempt},
+           {"rank", key.rank},
+           {"cause", cause.cause},
+           {"message", cause.message}});
   workers_.erase(worker);
   events_.End(key);
   ReportExit(key, cause);
@@ -286,7 +292,8 @@ void Agent::End(const WorkerKey& key, Ending stage, const std::string& reason) {
   if (stage <= held.ending) return;
   held.ending = stage;
   switch (stage) {
-    case Ending::kNone: break;
+    case Ending::kNone:
+      break;
     case Ending::kAsked:
       held.process->Send(WorkerStop{reason});
       held.deadline = clock_.Monotonic() + options_.orderly_stop;
@@ -295,7 +302,9 @@ void Agent::End(const WorkerKey& key, Ending stage, const std::string& reason) {
       held.process->Signal(SIGTERM);
       held.deadline = clock_.Monotonic() + options_.term_grace;
       break;
-    case Ending::kKilled: held.process->Signal(SIGKILL); break;
+    case Ending::kKilled:
+      held.process->Signal(SIGKILL);
+      break;
   }
 }
 

@@ -15,8 +15,8 @@
 namespace amaes {
 
 struct AgentOptions {
-  NodeInfo node;                       // with a fresh incarnation
-  std::string coordinator;             // HOST:PORT
+  NodeInfo node;                              // with a fresh incarnation
+  std::string coordinator;                    // HOST:PORT
   std::vector<std::string> pretrain_command;  // amaes-worker
   std::vector<std::string> ingest_command;    // amaes ingest-worker
   int cores_per_slot = 1;

@@ -25,7 +25,8 @@ class WorkerLastWords {
 };
 
 struct ExitCause {
-  std::string cause;  // FINISHED, STOPPED, ENDED (by this agent), KILLED (by somebody else), FAILED or the worker's own reason
+  std::string
+      cause;  // FINISHED, STOPPED, ENDED (by this agent), KILLED (by somebody else), FAILED or the worker's own reason
   std::string message;
   bool retryable = true;
 };

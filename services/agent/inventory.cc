@@ -37,8 +37,8 @@ class Nvml {
       void* device = nullptr;
       char name[96] = {}, uuid[96] = {};
       Memory memory{};
-      if (handle_(i, &device) != 0 || name_(device, name, sizeof(name)) != 0 || uuid_(device, uuid, sizeof(uuid)) != 0 ||
-          memory_(device, &memory) != 0) {
+      if (handle_(i, &device) != 0 || name_(device, name, sizeof(name)) != 0 ||
+          uuid_(device, uuid, sizeof(uuid)) != 0 || memory_(device, &memory) != 0) {
         LogWarning("agent", "a GPU does not answer and is left out", {{"index", i}});
         continue;
       }
@@ -83,8 +83,9 @@ Inventory TakeInventory() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   // What this process may use: a Slurm or container allocation is smaller than the machine.
-  inventory.cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed)
-                                                                       : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  inventory.cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+                        ? CPU_COUNT(&allowed)
+                        : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   inventory.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   inventory.gpus = Nvml().Gpus();
   return inventory;

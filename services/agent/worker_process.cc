@@ -80,15 +80,15 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Option
   SubprocessOptions child;
   child.arguments = options.command;
   child.environment = options.environment;
-  child.descriptors = {{ends.output[1], STDOUT_FILENO}, {ends.output[1], STDERR_FILENO}, {ends.socket[1], kWorkerSocket}};
+  child.descriptors = {
+      {ends.output[1], STDOUT_FILENO}, {ends.output[1], STDERR_FILENO}, {ends.socket[1], kWorkerSocket}};
   AMAES_ASSIGN_OR_RETURN(Subprocess process, Subprocess::Start(child));
   auto worker = std::unique_ptr<WorkerProcess>(
       new WorkerProcess(std::move(process), std::make_unique<FrameSocket>(std::exchange(ends.socket[0], -1)),
                         std::exchange(ends.output[0], -1), std::exchange(ends.log, -1)));
   worker->Send(options.start);
-  worker->reports_ = std::thread([key = options.key, socket = worker->socket_.get(), &observer] {
-    ReadReports(key, *socket, observer);
-  });
+  worker->reports_ = std::thread(
+      [key = options.key, socket = worker->socket_.get(), &observer] { ReadReports(key, *socket, observer); });
   worker->output_ = std::thread([from = worker->log_pipe_, to = worker->log_file_] { CopyOutput(from, to); });
   worker->watcher_ = std::thread([key = options.key, w = worker.get(), &observer] {
     pollfd ended{w->process_.exit_descriptor(), POLLIN, 0};

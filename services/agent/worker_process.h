@@ -20,7 +20,6 @@ struct WorkerKey {
   auto operator<=>(const WorkerKey&) const = default;
 };
 
-
 // Called from the worker's own threads.
 class WorkerObserver {
  public:

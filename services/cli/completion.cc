@@ -12,8 +12,8 @@ namespace amaes {
 namespace {
 
 struct Command {
-  std::string path;                  // "job watch"; "" for the program itself
-  std::vector<std::string> words;    // subcommands and long options
+  std::string path;                // "job watch"; "" for the program itself
+  std::vector<std::string> words;  // subcommands and long options
 };
 
 void Collect(const CLI::App& app, const std::string& path, std::vector<Command>& out) {

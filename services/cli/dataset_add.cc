@@ -219,7 +219,9 @@ void AddDatasetAddCommand(CLI::App& datasets, Context& context) {
       ->capture_default_str();
   command->add_option("--nonfinite", flags->nonfinite, "NaN and infinities: repair (0 instead) or quarantine")
       ->capture_default_str();
-  command->add_option("--held-out", flags->held_out, "Share of subjects kept apart, e.g. 0.25 as a test set (default: 1 %, at least 5)")
+  command
+      ->add_option("--held-out", flags->held_out,
+                   "Share of subjects kept apart, e.g. 0.25 as a test set (default: 1 %, at least 5)")
       ->check(CLI::Range(0.0, 0.9));
   command->add_flag("--no-labels", flags->no_labels, "Leave label maps and masks out");
   command->add_flag("--reference-crop", flags->reference_crop, "Crop as the reference does, one voxel too large");

@@ -53,9 +53,8 @@ absl::StatusOr<int> List(Context& context, const std::string& filter, int limit)
   }
   std::vector<std::vector<std::string>> rows;
   for (const v1::Job& job : response.jobs()) {
-    rows.push_back({job.id(), job.spec().name(), JobKindName(ToJobKind(job.spec().kind())),
-                    StateName(job.state()), Progress(job), job.dataset_version(), FormatTime(job.create_time()),
-                    job.reason()});
+    rows.push_back({job.id(), job.spec().name(), JobKindName(ToJobKind(job.spec().kind())), StateName(job.state()),
+                    Progress(job), job.dataset_version(), FormatTime(job.create_time()), job.reason()});
   }
   std::cout << FormatTable({"JOB", "NAME", "KIND", "STATE", "PROGRESS", "DATASET", "CREATED", "REASON"}, rows);
   if (!response.next_page_token().empty()) std::cout << "… more: raise --limit\n";
@@ -261,7 +260,8 @@ std::string ScoreTable(const v1::EvaluationProgress& evaluation) {
     if (rows.size() == 1) titles.push_back(absl::AsciiStrToUpper(score.measure()));
     std::string cell = score.cases() == 0 ? "-" : FormatNumber(score.mean());
     if (score.cases() > 1) absl::StrAppend(&cell, " ± ", FormatNumber(score.standard_deviation()));
-    if (score.cases() != evaluation.cases()) absl::StrAppend(&cell, " (", score.cases(), " of ", evaluation.cases(), ")");
+    if (score.cases() != evaluation.cases())
+      absl::StrAppend(&cell, " (", score.cases(), " of ", evaluation.cases(), ")");
     rows.back().push_back(cell);
   }
   return FormatTable(titles, rows);
@@ -270,10 +270,13 @@ std::string ScoreTable(const v1::EvaluationProgress& evaluation) {
 absl::StatusOr<int> Report(Context& context, const ReportFlags& flags) {
   if (!flags.save.empty()) {
     const bool csv = absl::EndsWith(flags.save, ".csv"), json = absl::EndsWith(flags.save, ".json");
-    AMAES_ASSIGN_OR_RETURN(const std::string content,
-                           ReadReport(context, flags.job, csv ? "results.csv" : json ? "results.json" : "report.html"));
+    AMAES_ASSIGN_OR_RETURN(const std::string content, ReadReport(context, flags.job,
+                                                                 csv    ? "results.csv"
+                                                                 : json ? "results.json"
+                                                                        : "report.html"));
     AMAES_RETURN_IF_ERROR(files::WriteAtomic(std::filesystem::absolute(flags.save), content));
-    if (!context.json()) std::cout << flags.save << ": " << FormatBytes(static_cast<std::int64_t>(content.size())) << "\n";
+    if (!context.json())
+      std::cout << flags.save << ": " << FormatBytes(static_cast<std::int64_t>(content.size())) << "\n";
     return kExitOk;
   }
   AMAES_ASSIGN_OR_RETURN(const std::string content, ReadReport(context, flags.job, "results.json"));
@@ -288,7 +291,8 @@ absl::StatusOr<int> Report(Context& context, const ReportFlags& flags) {
 }
 
 void AddReport(CLI::App& jobs, Context& context) {
-  CLI::App* command = AddCommand(jobs, "report", "Shows or saves what an evaluation measured", "amaes job report my-test --save report.html");
+  CLI::App* command = AddCommand(jobs, "report", "Shows or saves what an evaluation measured",
+                                 "amaes job report my-test --save report.html");
   auto flags = std::make_shared<ReportFlags>();
   command->add_option("job", flags->job, "Id or name of the job")->required();
   command->add_option("--save", flags->save, "Writes the page there; FILE.csv or FILE.json: the numbers");

@@ -24,8 +24,11 @@ int Main(int argc, char** argv) {
   app.footer(kExitCodes);
   app.require_subcommand(1);
   app.set_version_flag("--version", kSoftware);
-  app.add_option("--output", context.output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
-  app.add_option("--coordinator", context.coordinator_flag, "HOST:PORT (or AMAES_COORDINATOR; default: the one of --home)");
+  app.add_option("--output", context.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.add_option("--coordinator", context.coordinator_flag,
+                 "HOST:PORT (or AMAES_COORDINATOR; default: the one of --home)");
   app.add_option("--home", context.home_flag, "Where this machine keeps everything (or AMAES_HOME)");
   AddServiceCommands(app, context);
   AddDatasetCommands(app, context);

@@ -100,9 +100,10 @@ using ProtoMetrics = google::protobuf::Map<std::string, double>;
 std::string MetricsText(const ProtoMetrics& proto) {
   const MetricMap metrics(proto.begin(), proto.end());
   if (metrics.contains("loss_masked")) {
-    const std::string bar = metrics.contains("loss_visible_mean")
-                                ? absl::StrFormat(" (mean fill %s)", FormatNumber(MetricOf(metrics, "loss_visible_mean")))
-                                : absl::StrCat("  visible ", FormatNumber(MetricOf(metrics, "loss_visible")));
+    const std::string bar =
+        metrics.contains("loss_visible_mean")
+            ? absl::StrFormat(" (mean fill %s)", FormatNumber(MetricOf(metrics, "loss_visible_mean")))
+            : absl::StrCat("  visible ", FormatNumber(MetricOf(metrics, "loss_visible")));
     return absl::StrFormat("loss masked %s%s  masked_r2 %+.3f", FormatNumber(MetricOf(metrics, "loss_masked")), bar,
                            MetricOf(metrics, "masked_r2"));
   }
@@ -117,21 +118,19 @@ std::string MetricsText(const ProtoMetrics& proto) {
 std::string ChangeText(const ProtoMetrics& first_proto, const ProtoMetrics& last_proto) {
   const MetricMap first(first_proto.begin(), first_proto.end()), last(last_proto.begin(), last_proto.end());
   if (last.contains("loss_masked")) {
-    return absl::StrFormat("masked loss %s -> %s (mean fill %s)  masked_r2 %+.3f", FormatNumber(MetricOf(first, "loss_masked")),
-                           FormatNumber(MetricOf(last, "loss_masked")), FormatNumber(MetricOf(last, "loss_visible_mean")),
-                           MetricOf(last, "masked_r2"));
+    return absl::StrFormat("masked loss %s -> %s (mean fill %s)  masked_r2 %+.3f",
+                           FormatNumber(MetricOf(first, "loss_masked")), FormatNumber(MetricOf(last, "loss_masked")),
+                           FormatNumber(MetricOf(last, "loss_visible_mean")), MetricOf(last, "masked_r2"));
   }
   std::vector<std::string> parts;
   for (const auto& [name, value] : last) {
-    parts.push_back(absl::StrCat(absl::StrReplaceAll(name, {{"_", " "}}), " ", FormatNumber(MetricOf(first, name)), " -> ",
-                                 FormatNumber(value)));
+    parts.push_back(absl::StrCat(absl::StrReplaceAll(name, {{"_", " "}}), " ", FormatNumber(MetricOf(first, name)),
+                                 " -> ", FormatNumber(value)));
   }
   return absl::StrJoin(parts, "  ");
 }
 
-std::string Losses(const v1::TrainingProgress& t) {
-  return MetricsText(t.metrics());
-}
+std::string Losses(const v1::TrainingProgress& t) { return MetricsText(t.metrics()); }
 
 std::string Speed(const v1::TrainingProgress& t) {
   return absl::StrFormat("%s samples/s  %s s/step  waiting for data %.1f %%", FormatNumber(t.samples_per_second()),
@@ -309,7 +308,8 @@ std::string RenderOutcome(const v1::Job& job) {
   }
   if (job.has_ingest()) absl::StrAppend(&text, "\n  ", IngestCounts(job.ingest()));
   for (const std::string& line : Scores(job.evaluation())) absl::StrAppend(&text, "\n  ", line);
-  if (job.evaluation().scores_size() > 0) absl::StrAppend(&text, "\n  report: ", job.folder(), "/evaluation/report.html");
+  if (job.evaluation().scores_size() > 0)
+    absl::StrAppend(&text, "\n  report: ", job.folder(), "/evaluation/report.html");
   if (!job.dataset_version().empty()) absl::StrAppend(&text, "\n  dataset ", job.dataset_version());
   if (!job.folder().empty() && job.has_training()) absl::StrAppend(&text, "\n  files in ", job.folder());
   return text;

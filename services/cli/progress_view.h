@@ -10,8 +10,8 @@
 namespace amaes {
 
 struct ViewOptions {
-  int width = 80;          // columns
-  bool colour = false;     // ANSI colours
+  int width = 80;       // columns
+  bool colour = false;  // ANSI colours
 };
 
 // The live block: title, bar with share and ETA, losses, speed, checkpoint age. Every line fits the width.

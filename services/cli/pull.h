@@ -14,10 +14,10 @@
 namespace amaes {
 
 struct PullOptions {
-  std::filesystem::path to;   // folder that receives the files
+  std::filesystem::path to;       // folder that receives the files
   std::string weights = "model";  // model, ema (their moving average, where the job kept one) or both
-  bool all = false;           // also the optimiser's state and the commit marker: enough to resume from
-  bool resume = false;        // go on with FILE.part of an earlier try
+  bool all = false;               // also the optimiser's state and the commit marker: enough to resume from
+  bool resume = false;            // go on with FILE.part of an earlier try
   // Called after every block: bytes there, bytes in all. False stops (Cancelled; the parts stay).
   std::function<bool(std::int64_t, std::int64_t)> on_progress;
 };

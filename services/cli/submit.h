@@ -12,7 +12,7 @@ namespace amaes {
 
 // - InvalidArgument with every problem (ProblemsOf): of the text and of the values.   - else as JobService.CreateJob.
 // An empty request id: a new one.
-absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSpec& parsed, const std::string& request_id,
-                                                bool validate_only);
+absl::StatusOr<v1::CreateJobResponse> CreateJob(Context& context, const ParsedSpec& parsed,
+                                                const std::string& request_id, bool validate_only);
 
 }  // namespace amaes

@@ -19,7 +19,8 @@ std::string NotesOn(const LabelledCases& cases, const LabelSet& labels, const st
                                                  " for validation, ", cases.test.size(), " held out; ", cases.channels,
                                                  cases.channels == 1 ? " channel" : " channels", "; ",
                                                  labels.regions ? "regions " : "classes ", labels.ClassesText())};
-  if (!absent.empty()) parts.push_back(absl::StrCat("no training case has ", absl::StrJoin(absent, ", "), ": it cannot be learnt"));
+  if (!absent.empty())
+    parts.push_back(absl::StrCat("no training case has ", absl::StrJoin(absent, ", "), ": it cannot be learnt"));
   parts.insert(parts.end(), cases.notes.begin(), cases.notes.end());
   return absl::StrJoin(parts, "; ");
 }
@@ -31,8 +32,8 @@ std::string NetworkDefect(const std::string& before_json, const JobSpec& now) {
   if (!before.trains()) return "";
   const NetworkOptions there = NetworkOptionsOf(before), here = NetworkOptionsOf(now);
   if (there.name == here.name && FiltersOf(there) == FiltersOf(here)) return "";
-  return absl::StrCat("is of network ", there.name, " with ", FiltersOf(there), " filters, this job's is ", here.name, " with ",
-                      FiltersOf(here));
+  return absl::StrCat("is of network ", there.name, " with ", FiltersOf(there), " filters, this job's is ", here.name,
+                      " with ", FiltersOf(here));
 }
 
 std::string EncoderPrefix(const std::string& network) { return network == "swin_unetr" ? "swinViT." : "encoder."; }
@@ -72,7 +73,8 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
   if (absl::IsNotFound(job.status())) return absl::NotFoundError(absl::StrCat("no job is called \"", source.job, "\""));
   if (!job.ok()) return job.status();
   if (!job->spec.trains()) {
-    return absl::FailedPreconditionError(absl::StrCat("job ", source.job, " is an ", JobKindName(job->spec.kind), ": it has no weights"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("job ", source.job, " is an ", JobKindName(job->spec.kind), ": it has no weights"));
   }
   const std::filesystem::path checkpoints = JobFolder(job->record.id) / "checkpoints";
   const bool moving = !IsTerminal(job->record.state) && (source.which == "last" || source.which == "best");
@@ -82,7 +84,8 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
   }
   const std::vector<std::string> after = absl::StrSplit(spec.after, ',', absl::SkipEmpty());
   if (std::find(after.begin(), after.end(), job->record.id.value) == after.end()) {
-    return absl::FailedPreconditionError(absl::StrCat("job ", source.job, " is not over: wait for it with after: ", source.job,
+    return absl::FailedPreconditionError(absl::StrCat("job ", source.job,
+                                                      " is not over: wait for it with after: ", source.job,
                                                       ", or name a step that it has a checkpoint of (@STEP)"));
   }
   // Chosen when this job starts.
@@ -91,7 +94,8 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
 
 absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems) {
   const FinetuneSpec::Init& init = spec.finetune.init;
-  if (init.from.empty() || (init.from[0] != '/' && init.from.rfind("job:", 0) != 0)) return absl::OkStatus();  // said by ValidateSpec
+  if (init.from.empty() || (init.from[0] != '/' && init.from.rfind("job:", 0) != 0))
+    return absl::OkStatus();  // said by ValidateSpec
   const absl::StatusOr<InitFile> file = FindInit(spec);
   if (absl::IsUnavailable(file.status())) return file.status();
   const auto refuse = [&](absl::string_view what) {
@@ -106,7 +110,8 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
     if (!found.ok()) return refuse(found.status().message());
     defect = *found;
   }
-  if (!defect.empty() && !init.allow_mismatch) return refuse(absl::StrCat(defect, "; or set init.allow_mismatch: true"));
+  if (!defect.empty() && !init.allow_mismatch)
+    return refuse(absl::StrCat(defect, "; or set init.allow_mismatch: true"));
   facts.init_path = file->path.string();
   facts.init_sha256 = file->sha256;
   return absl::OkStatus();

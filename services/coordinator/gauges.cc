@@ -30,9 +30,9 @@ struct JobGauge {
 constexpr JobGauge kJobGauges[] = {
     {{"amaes_job_step", "Optimiser updates done; of an ingest: files done; of an evaluation: cases done."},
      [](const JobView& v) {
-       return static_cast<double>(v.spec.trains()                         ? v.progress.training.step
+       return static_cast<double>(v.spec.trains()                     ? v.progress.training.step
                                   : v.spec.kind == JobKind::kEvaluate ? v.progress.evaluation.done
-                                                                          : v.progress.ingest.done);
+                                                                      : v.progress.ingest.done);
      },
      true,
      true},

@@ -34,7 +34,8 @@ std::string MetricTitle(const std::string& name) {
 std::string TrainingFacts(const JobView& job) {
   const TrainProgress& p = job.progress.training;
   std::vector<std::pair<std::string, std::string>> facts = {
-      {"step", absl::StrCat(p.step, " / ", job.spec.training().schedule.steps)}, {"left", html::Seconds(TrainingEta(job))}};
+      {"step", absl::StrCat(p.step, " / ", job.spec.training().schedule.steps)},
+      {"left", html::Seconds(TrainingEta(job))}};
   for (const auto& [name, value] : p.metrics) {
     if (!IsOfAGroup(name)) facts.emplace_back(MetricTitle(name), html::Number(value));
   }
@@ -83,9 +84,10 @@ std::string Scores(const JobView& job) {
   for (const EvaluationScore& score : job.progress.scores) {
     if (rows.empty() || rows.back()[0] != html::Escape(score.region)) rows.push_back({html::Escape(score.region)});
     if (rows.size() == 1) titles.push_back(html::Escape(score.measure));
-    rows.back().push_back(score.cases == 0 ? "–"
-                                           : absl::StrCat(html::Number(score.mean), " ± ",
-                                                          html::Number(score.standard_deviation), " (", score.cases, ")"));
+    rows.back().push_back(score.cases == 0
+                              ? "–"
+                              : absl::StrCat(html::Number(score.mean), " ± ", html::Number(score.standard_deviation),
+                                             " (", score.cases, ")"));
   }
   return html::Table(titles, rows);
 }
@@ -225,9 +227,9 @@ std::string JobPageBody(const JobPageData& data) {
   AddSection(body, "Progress", true,
              absl::StrCat(why.empty() ? "" : absl::StrCat("<p>", html::Escape(why), "</p>"),
                           html::Bar(ShareDone(job), ProgressLabel(job)), "<br>",
-                          trains                                      ? TrainingFacts(job)
+                          trains                                ? TrainingFacts(job)
                           : job.spec.kind == JobKind::kEvaluate ? EvaluationFacts(job)
-                                                                      : IngestFacts(job)));
+                                                                : IngestFacts(job)));
   AddSection(body, "Scores, mean ± standard deviation (cases)", !job.progress.scores.empty(), Scores(job));
   AddSection(body, "Pictures", !data.pictures.empty(), Pictures(id, data.pictures));
   AddSection(body, "Validation", !job.progress.validations.empty(), Validations(job));

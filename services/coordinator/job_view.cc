@@ -62,7 +62,8 @@ v1::EvaluationProgress EvaluationOf(const JobView& view) {
   out.set_done(in.evaluation.done);
   out.set_eta_seconds(EvaluationEta(view));
   const double rate = in.evaluation.cases_per_second;
-  if (rate > 0) out.set_seconds_per_case(static_cast<double>(std::max<std::size_t>(1, in.evaluation_ranks.size())) / rate);
+  if (rate > 0)
+    out.set_seconds_per_case(static_cast<double>(std::max<std::size_t>(1, in.evaluation_ranks.size())) / rate);
   out.set_phase(in.phase);
   for (const EvaluationScore& score : in.scores) {
     v1::EvaluationScore* added = out.add_scores();

@@ -120,9 +120,9 @@ EvaluationCount EvaluationFromJson(const json& j) {
 }
 
 json ScoreToJson(const EvaluationScore& s) {
-  return {{"region", s.region},       {"measure", s.measure},
-          {"mean", Number(s.mean)},   {"standard_deviation", Number(s.standard_deviation)},
-          {"cases", s.cases},         {"undefined", s.undefined},
+  return {{"region", s.region},     {"measure", s.measure},
+          {"mean", Number(s.mean)}, {"standard_deviation", Number(s.standard_deviation)},
+          {"cases", s.cases},       {"undefined", s.undefined},
           {"infinite", s.infinite}};
 }
 
@@ -155,9 +155,7 @@ RankOutcome RankFromJson(const json& j) {
 }
 
 json ValidationToJson(const ValidationResult& v) {
-  return {{"step", v.step},
-          {"split", v.split},
-          {"metrics", MetricsToJson(v.metrics)}};
+  return {{"step", v.step}, {"split", v.split}, {"metrics", MetricsToJson(v.metrics)}};
 }
 
 ValidationResult ValidationFromJson(const json& j) {

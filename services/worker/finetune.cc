@@ -32,8 +32,8 @@ absl::Status CheckValues(const WorkerStart& start, const DatasetVersion& version
       const absl::StatusOr<std::vector<LabelValue>> values = CountValues(start.volumes_folder, entry);
       AMAES_RETURN_IF_ERROR(DataFailure(values.status()));
       if (const std::string wrong = UndeclaredValues(labels, *values); !wrong.empty()) {
-        return BadSpec(absl::FailedPreconditionError(
-            absl::StrCat("label values outside the declared classes ", labels.ClassesText(), ": case ", one.key, " has ", wrong)));
+        return BadSpec(absl::FailedPreconditionError(absl::StrCat(
+            "label values outside the declared classes ", labels.ClassesText(), ": case ", one.key, " has ", wrong)));
       }
     }
   }
@@ -49,23 +49,27 @@ absl::StatusOr<std::unique_ptr<FinetuneData>> FinetuneData::Open(const WorkerSta
   absl::StatusOr<LabelledCases> cases = FindCases(version, CaseOptionsOf(spec));
   AMAES_RETURN_IF_ERROR(BadSpec(cases.status()));
   if (cases->digest != spec.dataset.selection) {
-    return BadSpec(absl::FailedPreconditionError(absl::StrCat("the spec names the cases '", spec.dataset.selection,
-                                                              "', the dataset has '", cases->digest,
-                                                              "': submit the job again")));
+    return BadSpec(
+        absl::FailedPreconditionError(absl::StrCat("the spec names the cases '", spec.dataset.selection,
+                                                   "', the dataset has '", cases->digest, "': submit the job again")));
   }
   data->cases_ = *std::move(cases);
   absl::StatusOr<LabelSet> labels = ParseLabels(spec.labels.classes, spec.labels.regions, spec.labels.background);
   AMAES_RETURN_IF_ERROR(BadSpec(labels.status()));
   data->labels_ = *std::move(labels);
   AMAES_RETURN_IF_ERROR(CheckValues(start, version, data->cases_, data->labels_));
-  auto reader = std::make_shared<CaseReader>(
-      version, data->labels_,
-      CaseReaderOptions{.volumes = start.volumes_folder, .cache_bytes = spec.loader.cache_mib << 20,
-                        .skip_damaged = spec.loader.on_damage == "skip"});
+  auto reader = std::make_shared<CaseReader>(version, data->labels_,
+                                             CaseReaderOptions{.volumes = start.volumes_folder,
+                                                               .cache_bytes = spec.loader.cache_mib << 20,
+                                                               .skip_damaged = spec.loader.on_damage == "skip"});
   data->source_ = std::make_unique<CaseDataSource>(
       data->cases_, std::move(reader),
-      CaseSourceOptions{.seed = spec.seed, .patch = spec.patch, .foreground = spec.sampling.foreground,
-                        .augmentation = AugmentationOf(job), .global_batch = spec.global_batch, .lanes = {start.first_lane, start.last_lane}},
+      CaseSourceOptions{.seed = spec.seed,
+                        .patch = spec.patch,
+                        .foreground = spec.sampling.foreground,
+                        .augmentation = AugmentationOf(job),
+                        .global_batch = spec.global_batch,
+                        .lanes = {start.first_lane, start.last_lane}},
       LoaderThreads{static_cast<int>(spec.loader.threads), spec.loader.prefetch}, clock);
   return data;
 }
@@ -74,7 +78,10 @@ absl::StatusOr<std::optional<InitialWeights>> InitialWeightsOf(const JobSpec& sp
   if (spec.kind != JobKind::kFinetune) return std::nullopt;
   const FinetuneSpec::Init& init = spec.finetune.init;
   if (init.scratch || init.from.empty()) return std::nullopt;
-  InitialWeights weights{.from = init.from, .path = init.path, .sha256 = init.sha256, .load_decoder = init.load_decoder,
+  InitialWeights weights{.from = init.from,
+                         .path = init.path,
+                         .sha256 = init.sha256,
+                         .load_decoder = init.load_decoder,
                          .allow_mismatch = init.allow_mismatch};
   std::error_code error;
   if (!std::filesystem::is_directory(weights.path, error)) return weights;
@@ -87,7 +94,8 @@ absl::StatusOr<std::optional<InitialWeights>> InitialWeightsOf(const JobSpec& sp
   };
   const absl::StatusOr<InitFile> file = choose();
   if (!file.ok()) {
-    return WithReason(Annotate(file.status(), absl::StrCat("init.from ", init.from)), "INIT_REFUSED", /*retryable=*/false);
+    return WithReason(Annotate(file.status(), absl::StrCat("init.from ", init.from)), "INIT_REFUSED",
+                      /*retryable=*/false);
   }
   weights.path = file->path;
   weights.sha256 = file->sha256;

@@ -32,7 +32,8 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 // What the coordinator resolves before it stores a job, and which lanes belong to this rank.
 std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec& spec) {
   if (spec.kind == JobKind::kEvaluate) {
-    if (start.rank < 0 || start.rank >= start.world_size) return {absl::StrCat("rank ", start.rank, " of ", start.world_size)};
+    if (start.rank < 0 || start.rank >= start.world_size)
+      return {absl::StrCat("rank ", start.rank, " of ", start.world_size)};
     return {};
   }
   if (!spec.trains()) return {absl::StrCat("kind: a worker does not do ", JobKindName(spec.kind))};

@@ -73,7 +73,8 @@ class Server {
     const double read = Now();
     AMAES_ASSIGN_OR_RETURN(const Volume prepared, ApplyContract(scan.volume, Contract()));
     const double applied = Now();
-    AMAES_ASSIGN_OR_RETURN(checksums_[out + ".b2nd"], WriteStoredVolume(out + ".b2nd", prepared, StoredResolution(Contract())));
+    AMAES_ASSIGN_OR_RETURN(checksums_[out + ".b2nd"],
+                           WriteStoredVolume(out + ".b2nd", prepared, StoredResolution(Contract())));
     const double end = Now();
     if (keep_voxels) WriteNpy(out + ".npy", prepared);
     return json{{"seconds", end - begin},

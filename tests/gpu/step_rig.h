@@ -12,8 +12,8 @@
 
 #include "absl/status/statusor.h"
 #include "libs/collective/communicator.h"
-#include "libs/loader/loader.h"
 #include "libs/evaluate/masked_objective.h"
+#include "libs/loader/loader.h"
 #include "libs/models/network.h"
 #include "libs/train/adamw.h"
 #include "libs/train/gradient_buckets.h"

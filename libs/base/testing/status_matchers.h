@@ -37,8 +37,7 @@ MATCHER_P2(StatusIs, code, message, "has code " + absl::StatusCodeToString(code)
 #define ASSERT_OK(expr) ASSERT_THAT(expr, ::amaes::IsOk())
 #define EXPECT_OK(expr) EXPECT_THAT(expr, ::amaes::IsOk())
 // ASSERT_OK_AND_ASSIGN(auto x, F());
-#define ASSERT_OK_AND_ASSIGN(lhs, expr) \
-  AMAES_TEST_ASSIGN(AMAES_TEST_CONCAT(amaes_test_result_, __LINE__), lhs, expr)
+#define ASSERT_OK_AND_ASSIGN(lhs, expr) AMAES_TEST_ASSIGN(AMAES_TEST_CONCAT(amaes_test_result_, __LINE__), lhs, expr)
 #define AMAES_TEST_CONCAT2(a, b) a##b
 #define AMAES_TEST_CONCAT(a, b) AMAES_TEST_CONCAT2(a, b)
 #define AMAES_TEST_ASSIGN(result, lhs, expr) \

@@ -116,7 +116,8 @@ absl::Status Dump(const std::string& mode, const std::vector<std::string>& argum
     AMAES_ASSIGN_OR_RETURN(volume, Resample(volume, shape, 2));
   }
   if (mode == "store") {
-    AMAES_ASSIGN_OR_RETURN(const std::vector<std::uint32_t> checksums, WriteStoredVolume(out + ".b2nd", volume, StoredResolution(Contract())));
+    AMAES_ASSIGN_OR_RETURN(const std::vector<std::uint32_t> checksums,
+                           WriteStoredVolume(out + ".b2nd", volume, StoredResolution(Contract())));
     AMAES_ASSIGN_OR_RETURN(const auto stored, StoredVolume::Open(out + ".b2nd", checksums));
     AMAES_RETURN_IF_ERROR(stored->ReadBox({0, 0, 0}, volume.shape, absl::MakeSpan(volume.voxels)));
     notes["minimum"] = stored->minimum();

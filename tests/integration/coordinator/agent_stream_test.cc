@@ -26,7 +26,8 @@ TEST_F(ServerTest, TheWholeLifeOfAJob) {
   EXPECT_EQ(answer.command().rank(), second.rank());
   EXPECT_EQ(std::get<KeyValue>(*DecodeCommand(answer.command().command())).value, "deadbeef");
   for (const v1::StartWorker& worker : {first, second}) agent.Report(worker, WorkerPhase{"train", 0});
-  agent.WaitForAcknowledgement(agent.Report(first, ValidationResult{.step = 0, .split = "train", .metrics = {{"masked_r2", 0.5}}}));
+  agent.WaitForAcknowledgement(
+      agent.Report(first, ValidationResult{.step = 0, .split = "train", .metrics = {{"masked_r2", 0.5}}}));
   const auto running = Get(id);
   ASSERT_OK(running);
   EXPECT_EQ(running->state(), v1::JOB_STATE_RUNNING);

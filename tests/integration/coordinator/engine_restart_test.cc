@@ -14,7 +14,8 @@ using ::testing::SizeIs;
 TEST_F(EngineTest, ARunningGangGoesOnUnderANewCoordinator) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 1, .split = "held_out", .metrics = {{"loss_masked", 0.5}}}));
+  EXPECT_OK(
+      agent.Report({id, 1, 0}, ValidationResult{.step = 1, .split = "held_out", .metrics = {{"loss_masked", 0.5}}}));
   Restart();
   EXPECT_EQ(State(id), JobState::kRunning);
   EXPECT_THAT(Job(id).progress.validations, SizeIs(1));

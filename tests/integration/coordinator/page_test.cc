@@ -34,7 +34,8 @@ TEST_F(PageTest, TheOverviewShowsWhatIsThere) {
 TEST_F(PageTest, AJobHasAPage) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "held_out", .metrics = {{"masked_r2", 0.4321}}}));
+  EXPECT_OK(
+      agent.Report({id, 1, 0}, ValidationResult{.step = 0, .split = "held_out", .metrics = {{"masked_r2", 0.4321}}}));
   EXPECT_OK(agent.Exit({id, 1, 1}, "KILLED", "<script>alert(1)</script>"));
   const HttpReply reply = Get("/jobs/job-1");
   EXPECT_EQ(reply.status, 200);
@@ -79,9 +80,11 @@ TEST_F(PageTest, PicturesOfValidations) {
 TEST_F(PageTest, MetricsOfALiveJobGoWithIt) {
   TestAgent agent("a", 2);
   const JobId id = RunTwoRanks(agent);
-  EXPECT_OK(agent.Report(
-      {id, 1, 0},
-      TrainProgress{.step = 25, .metrics = {{"loss_masked", 0.5}}, .data_wait_ratio = 0.25, .disk_bytes = 5000, .cache_hits = 12}));
+  EXPECT_OK(agent.Report({id, 1, 0}, TrainProgress{.step = 25,
+                                                   .metrics = {{"loss_masked", 0.5}},
+                                                   .data_wait_ratio = 0.25,
+                                                   .disk_bytes = 5000,
+                                                   .cache_hits = 12}));
   Get("/metrics");
   EXPECT_EQ(Metric("amaes_job_step{job=\"job-1\"}"), 25);
   EXPECT_EQ(Metric("amaes_job_loss_masked{job=\"job-1\"}"), 0.5);
@@ -128,8 +131,8 @@ TEST(ShardPlan, EveryVolumeOfThePassBelongsToOneRank) {
   spec.pretrain.global_batch = 7;
   spec.pretrain.workers = 3;
   for (const std::int64_t step : {0, 2, 3, 100}) {
-    const v1::ShardPlan plan = MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""),
-                                             dataset.Indices(Split::kTrain));
+    const v1::ShardPlan plan =
+        MakeShardPlan(spec, step, 0, {}, dataset, *ResolveSelection(dataset, "", ""), dataset.Indices(Split::kTrain));
     std::int64_t volumes = 0, bytes = 0, lanes = 0, all_bytes = 0;
     for (const auto& shard : plan.shards()) {
       volumes += shard.volumes();
@@ -155,7 +158,8 @@ TEST(ShardPlan, GroupsOfCoupledSamplesStayTogether) {
   spec.pretrain.objective = {.name = "swinunetr", .group = 4};
   spec.pretrain.global_batch = 12;
   spec.pretrain.workers = 2;
-  const v1::ShardPlan plan = MakeShardPlan(spec, 0, 0, {}, dataset, *ResolveSelection(dataset, "", ""), dataset.Indices(Split::kTrain));
+  const v1::ShardPlan plan =
+      MakeShardPlan(spec, 0, 0, {}, dataset, *ResolveSelection(dataset, "", ""), dataset.Indices(Split::kTrain));
   ASSERT_EQ(plan.shards_size(), 2);
   EXPECT_EQ(plan.shards(0).last_lane(), 4);
   EXPECT_EQ(plan.shards(1).first_lane(), 4);

@@ -56,7 +56,8 @@ TEST(Progress, AStepThatIsRunAgainReplacesItsValidation) {
   JobProgress p;
   for (const double loss : {1.0, 2.0}) {
     for (const std::int64_t step : {10, 5}) {
-      p.Note(ValidationResult{.step = step, .split = "train", .metrics = {{"loss_masked", loss}}}, absl::FromUnixSeconds(1));
+      p.Note(ValidationResult{.step = step, .split = "train", .metrics = {{"loss_masked", loss}}},
+             absl::FromUnixSeconds(1));
     }
   }
   EXPECT_THAT(p.validations, ElementsAre(Field(&ValidationResult::step, 5), Field(&ValidationResult::step, 10)));

@@ -28,7 +28,9 @@ TEST(ExitCauseTest, AWorkerThatStoppedOnCommandNamesItsStep) {
 
 TEST(ExitCauseTest, ItsFirstFailureIsTheCauseAndDecidesWhetherToTryAgain) {
   const ExitCause cause = ClassifyExit(
-      {3, 0}, Words({WorkerFailed{"DATA_DAMAGED", "volume ab chunk 3", false}, WorkerFailed{"PEER_LOST", "rank 1", true}}), false);
+      {3, 0},
+      Words({WorkerFailed{"DATA_DAMAGED", "volume ab chunk 3", false}, WorkerFailed{"PEER_LOST", "rank 1", true}}),
+      false);
   EXPECT_EQ(cause.cause, "DATA_DAMAGED");
   EXPECT_EQ(cause.message, "volume ab chunk 3");
   EXPECT_FALSE(cause.retryable);

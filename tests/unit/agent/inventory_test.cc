@@ -41,7 +41,8 @@ TEST(InventoryTest, ANumberMeansCpuSlotsThatShareTheMemory) {
 
 TEST(InventoryTest, AnythingElseIsRefusedWithWhatIsAllowed) {
   for (const char* wanted : {"0", "-1", "two", "1025", ""}) {
-    EXPECT_THAT(ChooseSlots(wanted, Machine(2, 0)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("auto"))) << wanted;
+    EXPECT_THAT(ChooseSlots(wanted, Machine(2, 0)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("auto")))
+        << wanted;
   }
 }
 

@@ -1,3 +1,5 @@
+#include "libs/augment/masking.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/zeros.h>
@@ -5,7 +7,6 @@
 
 #include <numeric>
 
-#include "libs/augment/masking.h"
 #include "libs/draws/draws.h"
 
 namespace amaes {
@@ -28,7 +29,8 @@ TEST(VoxelMask, RepeatsEveryTokenAlongAllAxes) {
   EXPECT_EQ(mask.scalar_type(), at::kBool);
   EXPECT_EQ(mask.sum().item<std::int64_t>(), 64);
   EXPECT_TRUE(mask[0][0][4][0][4].item<bool>() && mask[0][0][7][3][7].item<bool>());
-  EXPECT_FALSE(mask[0][0][3][0][4].item<bool>() || mask[0][0][4][4][4].item<bool>() || mask[0][0][4][0][3].item<bool>());
+  EXPECT_FALSE(mask[0][0][3][0][4].item<bool>() || mask[0][0][4][4][4].item<bool>() ||
+               mask[0][0][4][0][3].item<bool>());
 }
 
 TEST(MakeMaskedBatch, ZeroesMaskedVoxelsOfTheInputOnly) {
@@ -56,7 +58,8 @@ TEST(MakeMaskedBatch, ATargetOfItsOwnAndExcludedVoxelsAreTaken) {
   const MaskedBatch batch = MakeMaskedBatch({&a, &b}, 4, at::kCPU);
   EXPECT_EQ(batch.target[0][0][0][0][5].item<float>(), 6.0f);
   EXPECT_EQ(batch.target[1].min().item<float>(), 7.0f);
-  EXPECT_EQ(batch.input[1].max().item<float>(), 5000.0f + (batch.input[1].flatten() != 0).nonzero().max().item<float>());
+  EXPECT_EQ(batch.input[1].max().item<float>(),
+            5000.0f + (batch.input[1].flatten() != 0).nonzero().max().item<float>());
   EXPECT_EQ(batch.excluded.sum().item<std::int64_t>(), 1);
   EXPECT_TRUE(batch.excluded[1][0][0][0][5].item<bool>());
 }

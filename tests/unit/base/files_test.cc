@@ -117,11 +117,11 @@ TEST(ErrnoStatusTest, MapsEveryNamedError) {
     int error;
     absl::StatusCode code;
   };
-  for (const Case& c : {Case{ENOENT, absl::StatusCode::kNotFound}, Case{EEXIST, absl::StatusCode::kAlreadyExists},
-                        Case{ENOSPC, absl::StatusCode::kResourceExhausted},
-                        Case{EDQUOT, absl::StatusCode::kResourceExhausted},
-                        Case{EACCES, absl::StatusCode::kPermissionDenied},
-                        Case{EPERM, absl::StatusCode::kPermissionDenied}, Case{EIO, absl::StatusCode::kUnavailable}}) {
+  for (const Case& c :
+       {Case{ENOENT, absl::StatusCode::kNotFound}, Case{EEXIST, absl::StatusCode::kAlreadyExists},
+        Case{ENOSPC, absl::StatusCode::kResourceExhausted}, Case{EDQUOT, absl::StatusCode::kResourceExhausted},
+        Case{EACCES, absl::StatusCode::kPermissionDenied}, Case{EPERM, absl::StatusCode::kPermissionDenied},
+        Case{EIO, absl::StatusCode::kUnavailable}}) {
     EXPECT_THAT(ErrnoStatus(c.error, "cannot open", "/x"), StatusIs(c.code, HasSubstr("cannot open /x: ")));
   }
 }

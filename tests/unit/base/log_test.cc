@@ -54,8 +54,8 @@ TEST(LogTest, AValueNeverBreaksItsLine) {
     std::string value, written;
   };
   const Case cases[] = {
-      {"plain/value-1.5", "k=plain/value-1.5"}, {"two words", "k=\"two words\""}, {"", "k=\"\""},
-      {"say \"hi\"", "k=\"say \\\"hi\\\"\""},   {"a\nb", "k=\"a\\nb\""},          {"a=b", "k=\"a=b\""},
+      {"plain/value-1.5", "k=plain/value-1.5"},         {"two words", "k=\"two words\""}, {"", "k=\"\""},
+      {"say \"hi\"", "k=\"say \\\"hi\\\"\""},           {"a\nb", "k=\"a\\nb\""},          {"a=b", "k=\"a=b\""},
       {"back\\slash \\n", "k=\"back\\\\slash \\\\n\""},
   };
   for (const Case& c : cases) {

@@ -15,17 +15,20 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ParseJobSource, TakesStepLastAndBest) {
-  for (const auto& [text, job, which] : {std::array{"job:a", "a", "last"}, {"job:a@best", "a", "best"}, {"job:b-1@00500", "b-1", "00500"}}) {
+  for (const auto& [text, job, which] :
+       {std::array{"job:a", "a", "last"}, {"job:a@best", "a", "best"}, {"job:b-1@00500", "b-1", "00500"}}) {
     ASSERT_OK_AND_ASSIGN(const JobSource source, ParseJobSource(text));
     EXPECT_EQ(source.job, job);
     EXPECT_EQ(source.which, which);
   }
-  for (const char* bad : {"a", "job:", "job:@last", "job:a@", "job:a@newest", "job:a@-1"}) EXPECT_FALSE(ParseJobSource(bad).ok()) << bad;
+  for (const char* bad : {"a", "job:", "job:@last", "job:a@", "job:a@newest", "job:a@-1"})
+    EXPECT_FALSE(ParseJobSource(bad).ok()) << bad;
 }
 
 TEST(ChooseCheckpoint, LastBestOrStep) {
   const TempDir dir;
-  EXPECT_THAT(ChooseCheckpoint(dir.path(), "last"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint yet")));
+  EXPECT_THAT(ChooseCheckpoint(dir.path(), "last"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint yet")));
   const std::vector<std::pair<std::int64_t, double>> made = {{100, 0.5}, {200, 0.7}, {300, 0.6}};
   for (const auto& [step, dice] : made) {
     ASSERT_OK_AND_ASSIGN(CheckpointManifest manifest, StageCheckpoint(dir.path(), step, 1));
@@ -39,7 +42,8 @@ TEST(ChooseCheckpoint, LastBestOrStep) {
   EXPECT_EQ(step("last"), 300);
   EXPECT_EQ(step("best"), 200);
   EXPECT_EQ(step("100"), 100);
-  EXPECT_THAT(ChooseCheckpoint(dir.path(), "150"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("the newest are of steps 100, 200, 300")));
+  EXPECT_THAT(ChooseCheckpoint(dir.path(), "150"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("the newest are of steps 100, 200, 300")));
   ASSERT_OK_AND_ASSIGN(const InitFile file, FindInitFile(dir.path() / CheckpointName(200, 1)));
   EXPECT_EQ(file.path, dir.path() / CheckpointName(200, 1) / "model.safetensors");
   ASSERT_OK_AND_ASSIGN(const InitFile alone, FindInitFile(file.path));
@@ -53,7 +57,8 @@ TEST(ChooseCheckpoint, LastBestOrStep) {
 TEST(ChooseCheckpoint, BestNeedsSomethingToCompare) {
   const TempDir dir;
   ASSERT_OK(MakeCheckpoint(dir.path(), 1, 1));
-  EXPECT_THAT(ChooseCheckpoint(dir.path(), "best"), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no dice")));
+  EXPECT_THAT(ChooseCheckpoint(dir.path(), "best"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no dice")));
 }
 
 TEST(EncoderDefect, LooksAtTheFirstConvolution) {
@@ -61,8 +66,9 @@ TEST(EncoderDefect, LooksAtTheFirstConvolution) {
   const std::string data(27 * 4 * 4 * 4, 'x');
   const auto write = [&](const std::string& prefix) {
     const absl::string_view bytes = data;
-    ASSERT_OK(WriteSafetensors(dir.path() / "w", {{prefix + "in.weight", TensorType::kF32, {4, 1, 3, 3, 3}, bytes.substr(0, 432)},
-                                                  {prefix + "deep.weight", TensorType::kF32, {4, 4, 3, 3, 3}, bytes.substr(0, 1728)}}));
+    ASSERT_OK(WriteSafetensors(dir.path() / "w",
+                               {{prefix + "in.weight", TensorType::kF32, {4, 1, 3, 3, 3}, bytes.substr(0, 432)},
+                                {prefix + "deep.weight", TensorType::kF32, {4, 4, 3, 3, 3}, bytes.substr(0, 1728)}}));
   };
   write("model.encoder.");
   ASSERT_OK_AND_ASSIGN(const std::string none, EncoderDefect(dir.path() / "w", "encoder.", 4));

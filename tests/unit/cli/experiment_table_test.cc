@@ -21,10 +21,13 @@ Experiment TwoArms() {
 }
 
 std::vector<ArmScore> Scores() {
-  return {{"inside", "pretrained", 1, "lesion", 0.7}, {"inside", "pretrained", 2, "lesion", 0.8},
+  return {{"inside", "pretrained", 1, "lesion", 0.7},
+          {"inside", "pretrained", 2, "lesion", 0.8},
           {"inside", "pretrained", 3, "lesion", std::numeric_limits<double>::quiet_NaN()},
-          {"inside", "scratch", 1, "lesion", 0.6},    {"inside", "scratch", 2, "lesion", 0.5},
-          {"inside", "scratch", 3, "lesion", 0.4},    {"outside", "scratch", 1, "lesion", 0.3}};
+          {"inside", "scratch", 1, "lesion", 0.6},
+          {"inside", "scratch", 2, "lesion", 0.5},
+          {"inside", "scratch", 3, "lesion", 0.4},
+          {"outside", "scratch", 1, "lesion", 0.3}};
 }
 
 TEST(CompareArms, MeansSpreadsAndPairedDifferences) {
@@ -54,7 +57,8 @@ TEST(CompareArms, AsText) {
   EXPECT_EQ(text.rows[1][2], "-");
   EXPECT_EQ(text.rows[1][3], "0.3000 (1)");
   EXPECT_THAT(ComparisonMarkdown(text), HasSubstr("| inside | lesion | 0.7500 ± 0.0707 (2) |"));
-  EXPECT_THAT(ComparisonCsv(experiment, rows), HasSubstr("inside,lesion,pretrained,dice,0.75,0.0707107,2,scratch,0.2,0.141421,2\n"));
+  EXPECT_THAT(ComparisonCsv(experiment, rows),
+              HasSubstr("inside,lesion,pretrained,dice,0.75,0.0707107,2,scratch,0.2,0.141421,2\n"));
   EXPECT_THAT(ComparisonCsv(experiment, rows), HasSubstr("outside,lesion,pretrained,dice,,,0,scratch,,,0\n"));
   const auto json = nlohmann::json::parse(ComparisonJson(experiment, rows));
   EXPECT_EQ(json.size(), 4u);

@@ -1,8 +1,8 @@
 // A stand-in for NCCL and the CUDA runtime: ranks are threads, streams are lists, and memory is the host's.
 #pragma once
 
-#include <functional>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -135,8 +135,8 @@ class FakeNccl {
     int root;
   };
   struct Event {
-    std::size_t after = 0;     // done when this many collectives of its rank are
-    bool on_compute = false;   // done when the compute stream is not busy
+    std::size_t after = 0;    // done when this many collectives of its rank are
+    bool on_compute = false;  // done when the compute stream is not busy
   };
   struct Rank {
     int number = 0;

@@ -29,7 +29,7 @@ std::vector<void*> BoundAddresses(void* module, const char* part) {
   if (dlinfo(module, RTLD_DI_LINKMAP, &map) != 0) return {};
   const ElfW(Sym)* symbols = nullptr;
   const char* names = nullptr;
-  const ElfW(Rela)* relocations[2] = {nullptr, nullptr};
+  const ElfW(Rela) * relocations[2] = {nullptr, nullptr};
   std::size_t sizes[2] = {0, 0};
   for (const ElfW(Dyn)* entry = map->l_ld; entry->d_tag != DT_NULL; ++entry) {
     const auto pointer = entry->d_un.d_ptr;

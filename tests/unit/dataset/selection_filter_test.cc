@@ -102,15 +102,15 @@ TEST(EntryFilter, Terms) {
 }
 
 TEST(EntryFilter, SaysWhereWhatAndWhatWasMeant) {
-  const auto error = [](absl::string_view text) {
-    return std::string(EntryFilter::Parse(text).status().message());
-  };
-  EXPECT_THAT(error("modality=T1w modaliti=T2w"), AllOf(HasSubstr("at character 14"), HasSubstr("did you mean modality?")));
+  const auto error = [](absl::string_view text) { return std::string(EntryFilter::Parse(text).status().message()); };
+  EXPECT_THAT(error("modality=T1w modaliti=T2w"),
+              AllOf(HasSubstr("at character 14"), HasSubstr("did you mean modality?")));
   EXPECT_THAT(error("Sequence=T2w"), HasSubstr("did you mean modality?"));
   EXPECT_THAT(error("spacing<2"), HasSubstr("did you mean spacing_"));
   EXPECT_THAT(error("field_strength_t>1"), HasSubstr("did you mean info.field_strength_t?"));
   EXPECT_THAT(error("zzzzzzzzz=1"), AllOf(HasSubstr("there are subject, session"), Not(HasSubstr("did you mean"))));
-  EXPECT_THAT(error("modality"), AllOf(HasSubstr("at character 9"), HasSubstr("expected = != ~ or !~ after modality, not the end")));
+  EXPECT_THAT(error("modality"),
+              AllOf(HasSubstr("at character 9"), HasSubstr("expected = != ~ or !~ after modality, not the end")));
   EXPECT_THAT(error("modality = T1w"), HasSubstr("at character 9"));
   EXPECT_THAT(error("modality= T1w"), AllOf(HasSubstr("at character 10"), HasSubstr("a value of modality")));
   EXPECT_THAT(error("modality=T1w|"), HasSubstr("at character 14"));
@@ -133,7 +133,8 @@ TEST(EntryFilter, AnInfoKeyThatNoEntryHasIsNamed) {
   };
   EXPECT_EQ(check("info.sex=F modality=T1w", Scan()), "");
   EXPECT_THAT(check("info.sexx!=F", Scan()), HasSubstr("no volume has info.sexx; did you mean info.sex?"));
-  EXPECT_THAT(check("info.quality>1", Scan()), HasSubstr("there are info.age_years, info.field_strength_t, info.scanner"));
+  EXPECT_THAT(check("info.quality>1", Scan()),
+              HasSubstr("there are info.age_years, info.field_strength_t, info.scanner"));
   EXPECT_THAT(check("info.quality>1", CatalogueEntry()), HasSubstr("no sidecar told anything"));
 }
 
@@ -149,7 +150,8 @@ TEST(EntryFilter, HostileGlob) {
 }
 
 TEST(ParseRepeats, RulesWithTermsAndCounts) {
-  ASSERT_OK_AND_ASSIGN(const auto rules, ParseRepeats(" collection=OASIS3:2, modality=FLAIR flag!=4d : 1000 ,source~\"a:b*\":1"));
+  ASSERT_OK_AND_ASSIGN(const auto rules,
+                       ParseRepeats(" collection=OASIS3:2, modality=FLAIR flag!=4d : 1000 ,source~\"a:b*\":1"));
   ASSERT_THAT(rules, SizeIs(3));
   EXPECT_EQ(rules[0].times, 2);
   EXPECT_EQ(rules[0].text, "collection=OASIS3:2");
@@ -162,7 +164,9 @@ TEST(ParseRepeats, RulesWithTermsAndCounts) {
 
 TEST(ParseRepeats, Refuses) {
   const auto error = [](absl::string_view text) { return std::string(ParseRepeats(text).status().message()); };
-  EXPECT_THAT(error("collection=A:0"), AllOf(HasSubstr("at character 14"), HasSubstr("1 to 1000, not '0'; to leave volumes out, use dataset.filter")));
+  EXPECT_THAT(
+      error("collection=A:0"),
+      AllOf(HasSubstr("at character 14"), HasSubstr("1 to 1000, not '0'; to leave volumes out, use dataset.filter")));
   EXPECT_THAT(error("collection=A:1001"), HasSubstr("not '1001'"));
   EXPECT_THAT(error("collection=A:2.5"), HasSubstr("whole number"));
   EXPECT_THAT(error("collection=A:"), HasSubstr("not ''"));

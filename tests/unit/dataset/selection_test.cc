@@ -94,7 +94,8 @@ TEST(ResolveSelection, DigestNamesTheListAndTheVersion) {
   DatasetVersion other = Version();
   other.digest = "another";
   EXPECT_NE(ResolveSelection(other, "modality=T1w", "")->digest, one);
-  EXPECT_NE(SelectedStream(1, "d", Resolve("modality=T1w", "")).draw_seed(), SelectedStream(1, "d", Resolve("", "")).draw_seed());
+  EXPECT_NE(SelectedStream(1, "d", Resolve("modality=T1w", "")).draw_seed(),
+            SelectedStream(1, "d", Resolve("", "")).draw_seed());
 }
 
 TEST(ResolveSelection, WhereTheFilterLeavesNoHeldOutVolumeAllAreUsed) {
@@ -104,10 +105,12 @@ TEST(ResolveSelection, WhereTheFilterLeavesNoHeldOutVolumeAllAreUsed) {
 }
 
 TEST(ResolveSelection, NothingLeftSaysWhatEachTermRemoved) {
-  EXPECT_THAT(ResolveSelection(Version(), "collection=B modality=PD", ""),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("dataset.filter: leaves none of the 8 training volumes"),
-                             HasSubstr("collection=B removes 4 of 8; modality=PD removes 4 of 4 (there are FLAIR, T1w, T2w)"))));
+  EXPECT_THAT(
+      ResolveSelection(Version(), "collection=B modality=PD", ""),
+      StatusIs(
+          absl::StatusCode::kInvalidArgument,
+          AllOf(HasSubstr("dataset.filter: leaves none of the 8 training volumes"),
+                HasSubstr("collection=B removes 4 of 8; modality=PD removes 4 of 4 (there are FLAIR, T1w, T2w)"))));
   // Values of keys that name people or files are not shown.
   EXPECT_THAT(ResolveSelection(Version(), "subject=nobody", "").status().message(), Not(HasSubstr("sub-1")));
 }

@@ -1,3 +1,5 @@
+#include "libs/evaluate/masked_objective.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
@@ -11,7 +13,6 @@
 #include "libs/base/rng.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/draws/draws.h"
-#include "libs/evaluate/masked_objective.h"
 #include "libs/models/unet.h"
 
 namespace amaes {
@@ -69,7 +70,8 @@ TEST(ReconstructionLoss, RatiosAreTakenAfterSumming) {
     MaskedBatch one;
     one.target = batch.target.narrow(0, i, 1);
     one.mask = batch.mask.narrow(0, i, 1);
-    const ReconstructionSums sums = ToHost(ReconstructionLoss(HandMadeOutput().narrow(0, i, 1), one, LossRegion::kWhole).sums);
+    const ReconstructionSums sums =
+        ToHost(ReconstructionLoss(HandMadeOutput().narrow(0, i, 1), one, LossRegion::kWhole).sums);
     for (int j = 0; j < ReconstructionSums::kCount; ++j) total.values[j] += sums.values[j];
   }
   EXPECT_EQ(total.values, ToHost(ReconstructionLoss(HandMadeOutput(), batch, LossRegion::kWhole).sums).values);

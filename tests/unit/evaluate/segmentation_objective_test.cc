@@ -19,7 +19,8 @@ class Threshold final : public Network {
  public:
   Threshold() { parameters_.push_back({"w", at::full({1}, 4.0f).requires_grad_(true)}); }
   at::Tensor Forward(const at::Tensor& input) const override {
-    return at::cat({parameters_[0].tensor * 0.5f + input.narrow(1, 0, 1) * 0, parameters_[0].tensor * input.narrow(1, 0, 1)}, 1);
+    return at::cat(
+        {parameters_[0].tensor * 0.5f + input.narrow(1, 0, 1) * 0, parameters_[0].tensor * input.narrow(1, 0, 1)}, 1);
   }
 };
 
@@ -52,9 +53,10 @@ TEST(SegmentationObjective, CountsAndAddsUp) {
   EXPECT_EQ(sums[6], 1);  // wrongly not
   together.loss.backward();
   EXPECT_NE(network.parameters()[0].tensor.grad().item<float>(), 0);
-  EXPECT_THAT(objective.MetricsOf(sums),
-              UnorderedElementsAre(Pair("loss", DoubleNear(sums[1] / 2, 1e-12)), Pair("loss_dice", DoubleNear(sums[2] / 2, 1e-12)),
-                                   Pair("loss_ce", DoubleNear(sums[3] / 2, 1e-12)), Pair("dice_lesion", 0.75), Pair("dice", 0.75)));
+  EXPECT_THAT(objective.MetricsOf(sums), UnorderedElementsAre(Pair("loss", DoubleNear(sums[1] / 2, 1e-12)),
+                                                              Pair("loss_dice", DoubleNear(sums[2] / 2, 1e-12)),
+                                                              Pair("loss_ce", DoubleNear(sums[3] / 2, 1e-12)),
+                                                              Pair("dice_lesion", 0.75), Pair("dice", 0.75)));
 }
 
 TEST(SegmentationObjective, TheMeanIsOverClassesThatAreThere) {

@@ -11,7 +11,8 @@ using Outcome = DependencyVerdict::Outcome;
 
 TEST(JudgeDependencies, ReadyOnceAllHaveSucceeded) {
   EXPECT_EQ(JudgeDependencies({}).outcome, Outcome::kReady);
-  EXPECT_EQ(JudgeDependencies({{JobId("a"), JobState::kSucceeded}, {JobId("b"), JobState::kSucceeded}}).outcome, Outcome::kReady);
+  EXPECT_EQ(JudgeDependencies({{JobId("a"), JobState::kSucceeded}, {JobId("b"), JobState::kSucceeded}}).outcome,
+            Outcome::kReady);
 }
 
 TEST(JudgeDependencies, WaitsForWhatHasNotEnded) {

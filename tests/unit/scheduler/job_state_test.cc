@@ -15,9 +15,9 @@ using S = JobState;
 using E = JobEvent;
 
 constexpr S kStates[] = {S::kQueued, S::kStarting, S::kRunning, S::kStopping, S::kSucceeded, S::kFailed, S::kCancelled};
-constexpr E kEvents[] = {E::kPlaced,       E::kFirstStep,       E::kAllFinished,  E::kCancelRequested,
-                         E::kWorkerFailed, E::kGangGoneRestart, E::kGangGoneFail, E::kGangGoneCancel,
-                         E::kDependencyFailed};
+constexpr E kEvents[] = {E::kPlaced,          E::kFirstStep,      E::kAllFinished,
+                         E::kCancelRequested, E::kWorkerFailed,   E::kGangGoneRestart,
+                         E::kGangGoneFail,    E::kGangGoneCancel, E::kDependencyFailed};
 
 // Every legal move, written down a second time: a change of the table must be meant.
 const std::map<std::pair<S, E>, S> kLegal = {

@@ -68,8 +68,9 @@ TEST(ParseExperiment, LaterLayersWin) {
 
 TEST(ParseExperiment, LongNamesStayUniqueAndShortEnough) {
   const std::string arm(60, 'a');
-  ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(
-      "name: x\nfinetune: {seeds: [1, 2], set: {dataset: d}, arms: {" + arm + ": {from: scratch}}}\nevaluate: {e: {set: {dataset: d}}}\n"));
+  ASSERT_OK_AND_ASSIGN(const Experiment experiment,
+                       ParseExperiment("name: x\nfinetune: {seeds: [1, 2], set: {dataset: d}, arms: {" + arm +
+                                       ": {from: scratch}}}\nevaluate: {e: {set: {dataset: d}}}\n"));
   std::set<std::string> names;
   for (const ExperimentJob& job : experiment.jobs) {
     EXPECT_LE(job.name.size(), 63u);
@@ -83,12 +84,14 @@ name: Bad Name
 pretrain: {b: {preset: no-such, set: {datset: brains}}}
 finetune: {seeds: [1, 1, x], arms: {one: {from: c, chekpoint: last}, two: {from: scratch, control: three}}}
 extra: 1
-)").status();
+)")
+                                  .status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("name:"), HasSubstr("no-such"), HasSubstr("1 stands there twice"), HasSubstr("no number"),
-                    HasSubstr("\"c\" is neither scratch"), HasSubstr("finetune.arms.one.chekpoint"),
-                    HasSubstr("\"three\" is no other arm"), HasSubstr("extra: unknown"), HasSubstr("evaluate: is required")));
+  EXPECT_THAT(
+      std::string(status.message()),
+      AllOf(HasSubstr("name:"), HasSubstr("no-such"), HasSubstr("1 stands there twice"), HasSubstr("no number"),
+            HasSubstr("\"c\" is neither scratch"), HasSubstr("finetune.arms.one.chekpoint"),
+            HasSubstr("\"three\" is no other arm"), HasSubstr("extra: unknown"), HasSubstr("evaluate: is required")));
   EXPECT_THAT(ParseExperiment("a: [").status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1")));
 }
 

@@ -147,7 +147,8 @@ TEST(ParseSpec, FieldsOfAnotherKindAreNamedAsSuch) {
 }
 
 TEST(ParseSpec, WrongTypesNameTheValueAndWhatIsAllowed) {
-  EXPECT_THAT(OnlyProblem("patch: big"), Problem("patch", "big is not a whole number from 8 to 1024, or three of them such as 96x96x24 (line 1)"));
+  EXPECT_THAT(OnlyProblem("patch: big"),
+              Problem("patch", "big is not a whole number from 8 to 1024, or three of them such as 96x96x24 (line 1)"));
   EXPECT_THAT(OnlyProblem("patch: 64.5"), Problem("patch", "64.5 is not a whole number"));
   EXPECT_THAT(OnlyProblem("patch: \"64x\""), Problem("patch", "\"64x\" is not a whole number"));
   EXPECT_THAT(OnlyProblem("{\"name\": 5}"), Problem("name", "5 is not a text"));
@@ -246,7 +247,8 @@ TEST(SpecFromCompleteJson, RefusesWhatIsNotComplete) {
   EXPECT_THAT(message("[1]"), HasSubstr("mapping"));
   std::string json = SpecToJson(JobSpec{});
   json.replace(json.find("\"patch\":128"), 11, "\"patch\":null");
-  EXPECT_THAT(message(json), HasSubstr("patch: null, list or mapping where a whole number from 8 to 1024, or three of them such as 96x96x24 belongs"));
+  EXPECT_THAT(message(json), HasSubstr("patch: null, list or mapping where a whole number from 8 to 1024, or three of "
+                                       "them such as 96x96x24 belongs"));
   json = SpecToJson(JobSpec{});
   json.insert(1, "\"patch\":64,");
   EXPECT_THAT(message(json), HasSubstr("patch: given twice"));

@@ -21,8 +21,9 @@ PretrainSpec FromPreset(const std::string& name) {
 }
 
 TEST(Presets, AllAreValidOnceTheyHaveADataset) {
-  EXPECT_THAT(PresetNames(), ElementsAre("amaes-mednext-l", "amaes-mednext-m", "amaes-resenc-l", "amaes-unet-b",
-                                         "amaes-unet-xl", "demo", "evaluate", "finetune-brats", "finetune", "pretrain", "swinunetr-ssl"));
+  EXPECT_THAT(PresetNames(),
+              ElementsAre("amaes-mednext-l", "amaes-mednext-m", "amaes-resenc-l", "amaes-unet-b", "amaes-unet-xl",
+                          "demo", "evaluate", "finetune-brats", "finetune", "pretrain", "swinunetr-ssl"));
   for (const std::string& name : PresetNames()) FromPreset(name);
 }
 
@@ -88,7 +89,9 @@ TEST(Presets, SwinUnetrsOwnPretrainingIsTheScripts) {
 }
 
 TEST(Presets, AnUnknownNameListsThem) {
-  EXPECT_THAT(PresetText("fast"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("amaes-unet-xl, demo, evaluate, finetune-brats, finetune, pretrain, swinunetr-ssl")));
+  EXPECT_THAT(PresetText("fast"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("amaes-unet-xl, demo, evaluate, finetune-brats, finetune, pretrain, swinunetr-ssl")));
 }
 
 }  // namespace

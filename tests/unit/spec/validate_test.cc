@@ -298,7 +298,9 @@ TEST(ValidateSpec, Evaluations) {
   EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.dataset.moved = "/a=/b"; }), IsEmpty());
   EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.dataset.split = "test"; }),
               ElementsAre(Problem("dataset.split", "held_out, validation, train or all")));
-  EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.window.patch = {0, 64, 64}; }),
+  EXPECT_THAT(changed([](JobSpec& spec) {
+                spec.evaluate.window.patch = {0, 64, 64};
+              }),
               ElementsAre(Problem("window.patch", "name all three")));
   EXPECT_THAT(changed([](JobSpec& spec) { spec.evaluate.window.overlap = 1; }),
               ElementsAre(Problem("window.overlap", "1")));

@@ -60,10 +60,10 @@ TEST_F(StoreFileTest, AFileOfSchemaVersionOneIsBroughtUpWithWhatItHolds) {
     }));
     store_.reset();
     ASSERT_OK_AND_ASSIGN(const auto connection, store::Connection::Open(path(), /*read_only=*/false));
-    ASSERT_OK(
-        connection->Execute("DROP TABLE dataset_changes; ALTER TABLE datasets DROP COLUMN made_by; "
-                            "ALTER TABLE datasets DROP COLUMN retired; ALTER TABLE checkpoints DROP COLUMN metrics_json; "
-                            "ALTER TABLE checkpoints ADD COLUMN loss_masked REAL; PRAGMA user_version = 1"));
+    ASSERT_OK(connection->Execute(
+        "DROP TABLE dataset_changes; ALTER TABLE datasets DROP COLUMN made_by; "
+        "ALTER TABLE datasets DROP COLUMN retired; ALTER TABLE checkpoints DROP COLUMN metrics_json; "
+        "ALTER TABLE checkpoints ADD COLUMN loss_masked REAL; PRAGMA user_version = 1"));
   }
   Reopen();
   ASSERT_OK_AND_ASSIGN(const DatasetRecord dataset, store_->GetDataset("brains", 0));

@@ -24,11 +24,17 @@ using ::testing::SizeIs;
 
 // torch.optim.lr_scheduler.CosineAnnealingLR(T_max=575, eta_min=1e-9) in float64.
 TEST(LrSchedule, EpochsFollowPyTorch) {
-  const LrSchedule schedule{.learning_rate = 1e-4, .steps = 50000, .epoch_steps = 100, .period_ratio = 1.15, .floor = 1e-9};
-  const std::map<std::int64_t, double> expected = {
-      {0, 0.0001},                   {1, 9.9999253725432634e-05},   {2, 9.9997014924007747e-05},
-      {100, 9.272104301762208e-05},  {250, 6.0173198924625092e-05}, {287, 5.0137089449137819e-05},
-      {288, 4.986391055086212e-05},  {400, 2.1166772234417695e-05}, {499, 4.2499123865334313e-06}};
+  const LrSchedule schedule{
+      .learning_rate = 1e-4, .steps = 50000, .epoch_steps = 100, .period_ratio = 1.15, .floor = 1e-9};
+  const std::map<std::int64_t, double> expected = {{0, 0.0001},
+                                                   {1, 9.9999253725432634e-05},
+                                                   {2, 9.9997014924007747e-05},
+                                                   {100, 9.272104301762208e-05},
+                                                   {250, 6.0173198924625092e-05},
+                                                   {287, 5.0137089449137819e-05},
+                                                   {288, 4.986391055086212e-05},
+                                                   {400, 2.1166772234417695e-05},
+                                                   {499, 4.2499123865334313e-06}};
   for (const auto& [epoch, rate] : expected) {
     EXPECT_NEAR(LearningRateAt(schedule, 100 * epoch), rate, 1e-12 * rate) << epoch;
     EXPECT_EQ(LearningRateAt(schedule, 100 * epoch + 99), LearningRateAt(schedule, 100 * epoch)) << epoch;
@@ -45,7 +51,8 @@ struct Parameters {
   }
   std::vector<at::Tensor> Gradients(int update) const {
     std::vector<at::Tensor> flat;
-    for (const BucketPlan& bucket : plan) flat.push_back((at::arange(bucket.elements, at::kFloat) - 7.5) * (0.1 * update));
+    for (const BucketPlan& bucket : plan)
+      flat.push_back((at::arange(bucket.elements, at::kFloat) - 7.5) * (0.1 * update));
     return flat;
   }
 };
@@ -79,15 +86,22 @@ class InitialWeightsTest : public ::testing::Test {
     for (const auto& [name, tensor] : network.parameters()) {
       kept.push_back(tensor.detach().contiguous());
       names.push_back(wrapper + name);
-      views.push_back({names.back(), TensorType::kF32, tensor.sizes().vec(),
-                       absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
+      views.push_back(
+          {names.back(), TensorType::kF32, tensor.sizes().vec(),
+           absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
     }
     EXPECT_OK(WriteSafetensors(folder_.path() / "w.safetensors", views));
     return folder_.path() / "w.safetensors";
   }
   static std::unique_ptr<Network> Segmenter(std::int64_t filters = 4, std::int64_t channels = 1) {
-    return MakeUNet({.name = "unet", .filters = filters, .seed = 9, .in_channels = channels, .out_channels = 3,
-                     .decoder = Decoder::kStandard, .skips = true, .head = Head::kSegmentation});
+    return MakeUNet({.name = "unet",
+                     .filters = filters,
+                     .seed = 9,
+                     .in_channels = channels,
+                     .out_channels = 3,
+                     .decoder = Decoder::kStandard,
+                     .skips = true,
+                     .head = Head::kSegmentation});
   }
   static at::Tensor Find(const Network& network, const std::string& name) {
     for (const NamedTensor& one : network.parameters()) {
@@ -104,7 +118,8 @@ TEST_F(InitialWeightsTest, AWholeEncoderTransfersAndNothingElse) {
   const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
   for (const char* wrapper : {"", "model._orig_mod."}) {
     const std::unique_ptr<Network> network = Segmenter(), untouched = Segmenter();
-    ASSERT_OK_AND_ASSIGN(const InitPlan plan, LoadInitialWeights({.from = "x", .path = Save(*pretrained, wrapper)}, *network));
+    ASSERT_OK_AND_ASSIGN(const InitPlan plan,
+                         LoadInitialWeights({.from = "x", .path = Save(*pretrained, wrapper)}, *network));
     EXPECT_THAT(plan.loads, SizeIs(40));
     for (const auto& [name, tensor] : network->parameters()) {
       const bool encoder = name.rfind("encoder.", 0) == 0;
@@ -114,7 +129,8 @@ TEST_F(InitialWeightsTest, AWholeEncoderTransfersAndNothingElse) {
 }
 
 TEST_F(InitialWeightsTest, TheStemAnswersAsBeforeToEqualChannels) {
-  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1}), network = Segmenter(4, 3);
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1}),
+                                 network = Segmenter(4, 3);
   ASSERT_OK(LoadInitialWeights({.from = "x", .path = Save(*pretrained)}, *network));
   const at::Tensor stem = Find(*network, "encoder.in_conv.conv1.conv.weight");
   const at::Tensor before = Find(*pretrained, "encoder.in_conv.conv1.conv.weight");

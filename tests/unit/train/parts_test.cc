@@ -123,9 +123,10 @@ TEST(MetricsLog, GoesOnWhereTheCheckpointWas) {
   std::int64_t length = 0;
   {
     ASSERT_OK_AND_ASSIGN(MetricsLog log, MetricsLog::Open(path, 0));
-    log.Append(ValidationResult{.step = 0,
-                                .split = "train",
-                                .metrics = {{"loss_masked", 0.5}, {"loss_visible_mean", 0.125}, {"masked_r2", std::nan("")}}});
+    log.Append(
+        ValidationResult{.step = 0,
+                         .split = "train",
+                         .metrics = {{"loss_masked", 0.5}, {"loss_visible_mean", 0.125}, {"masked_r2", std::nan("")}}});
     TrainProgress step;
     step.step = 1;
     step.metrics["loss_masked"] = 0.1;

@@ -95,8 +95,13 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
       bool stop = false;
       const TrainOptions options = OptionsOf(attempt, rank);
       const PretrainSpec& spec = attempt.job.pretrain;
-      source.options = {.volumes = {}, .seed = spec.seed, .patch = spec.patch, .token = spec.mask.token,
-                        .mask_ratio = spec.mask.ratio, .global_batch = spec.global_batch, .lanes = options.lanes};
+      source.options = {.volumes = {},
+                        .seed = spec.seed,
+                        .patch = spec.patch,
+                        .token = spec.mask.token,
+                        .mask_ratio = spec.mask.ratio,
+                        .global_batch = spec.global_batch,
+                        .lanes = options.lanes};
       const std::unique_ptr<Objective> objective = *MakeObjective(attempt.job, at::kCPU);
       const auto report = [&](WorkerReport value) {
         const auto* phase = std::get_if<TrainProgress>(&value);
@@ -108,8 +113,13 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
         clock.Advance(absl::Seconds(1));  // so that every step is reported
         return stop;
       };
-      result.ranks[rank] = Train(options, {.data = source, .objective = *objective, .communicator = *communicator, .store = store,
-                                           .clock = clock, .report = report, .stop_requested = stop_requested});
+      result.ranks[rank] = Train(options, {.data = source,
+                                           .objective = *objective,
+                                           .communicator = *communicator,
+                                           .store = store,
+                                           .clock = clock,
+                                           .report = report,
+                                           .stop_requested = stop_requested});
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -117,7 +127,8 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
 }
 
 // Position → volume of everything that a checkpoint's ledgers name. `times` counts how often each position occurs.
-inline std::map<std::int64_t, std::int64_t> LedgerOf(const std::filesystem::path& job, const CheckpointManifest& manifest,
+inline std::map<std::int64_t, std::int64_t> LedgerOf(const std::filesystem::path& job,
+                                                     const CheckpointManifest& manifest,
                                                      std::map<std::int64_t, int>* times) {
   std::map<std::int64_t, std::int64_t> volumes;
   for (const auto& [name, length] : manifest.ledger) {

@@ -64,8 +64,11 @@ struct Leg {
 CheckpointManifest RunLegs(const std::filesystem::path& folder, const JobSpec& job, const std::vector<Leg>& legs) {
   AttemptNumber number = 1;
   for (const Leg& leg : legs) {
-    const AttemptResult result = RunAttempt({.job = job, .folder = folder, .number = number++,
-                                             .world_size = leg.world_size, .stop_after = leg.stop_after,
+    const AttemptResult result = RunAttempt({.job = job,
+                                             .folder = folder,
+                                             .number = number++,
+                                             .world_size = leg.world_size,
+                                             .stop_after = leg.stop_after,
                                              .stop_rank = leg.world_size - 1});
     for (const auto& rank : result.ranks) {
       EXPECT_OK(rank);
@@ -232,7 +235,9 @@ TEST(Train, ACheckpointResumesAtAnotherWorldSize) {
     ASSERT_EQ(got.steps.size(), expected.steps.size());
     for (std::size_t i = 0; i < got.steps.size(); ++i) {
       // Only the order of summation differs.
-      EXPECT_NEAR(got.steps[i].metrics.at("loss_masked"), expected.steps[i].metrics.at("loss_masked"), 1e-3 * expected.steps[i].metrics.at("loss_masked")) << i;
+      EXPECT_NEAR(got.steps[i].metrics.at("loss_masked"), expected.steps[i].metrics.at("loss_masked"),
+                  1e-3 * expected.steps[i].metrics.at("loss_masked"))
+          << i;
     }
   }
 }
@@ -305,8 +310,9 @@ TEST(Train, ReportsProgressValidationCheckpointsAndRetention) {
   EXPECT_GT(progress.back().peak_memory_bytes, 1 << 20);
   std::vector<std::pair<std::int64_t, std::string>> validations;
   for (const ValidationResult& v : result.Reports<ValidationResult>()) validations.emplace_back(v.step, v.split);
-  const std::vector<std::pair<std::int64_t, std::string>> expected = {
-      {0, "held_out"}, {0, "train"}, {2, "held_out"}, {2, "train"}, {4, "held_out"}, {4, "train"}, {5, "held_out"}, {5, "train"}};
+  const std::vector<std::pair<std::int64_t, std::string>> expected = {{0, "held_out"}, {0, "train"},    {2, "held_out"},
+                                                                      {2, "train"},    {4, "held_out"}, {4, "train"},
+                                                                      {5, "held_out"}, {5, "train"}};
   EXPECT_EQ(validations, expected);
   const auto committed = result.Reports<CheckpointCommitted>();
   ASSERT_EQ(committed.size(), 5u);
@@ -333,7 +339,8 @@ TEST(Train, ValidationDoesNotDependOnTheWorldSizeAndHeldOutMayBeEmpty) {
     for (const ValidationResult& v : validations) EXPECT_EQ(v.split, "train");
     EXPECT_GT(validations[0].metrics.at("loss_visible_mean"), 0);
     if (world_size == 1) one = validations;
-    for (int i = 0; i < 2; ++i) EXPECT_NEAR(validations[i].metrics.at("loss_masked"), one[i].metrics.at("loss_masked"), 1e-9);
+    for (int i = 0; i < 2; ++i)
+      EXPECT_NEAR(validations[i].metrics.at("loss_masked"), one[i].metrics.at("loss_masked"), 1e-9);
   }
 }
 
@@ -374,7 +381,8 @@ TEST(Train, RefusesAnotherStreamByName) {
   };
   JobSpec other = SmallSpec(4, 3);
   absl::Status status = resume_with(other);
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("global_batch 2"), HasSubstr("has 3"))));
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("global_batch 2"), HasSubstr("has 3"))));
   EXPECT_EQ(FailureOf(status).reason, "RESUME_REFUSED");
   EXPECT_FALSE(FailureOf(status).retryable);
   other = SmallSpec(4, 2);
@@ -385,8 +393,9 @@ TEST(Train, RefusesAnotherStreamByName) {
   EXPECT_THAT(resume_with(other), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("dataset.selection")));
   other = SmallSpec(4, 2);
   other.pretrain.network.filters = 8;
-  EXPECT_THAT(resume_with(other), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                           HasSubstr("encoder.in_conv.conv1.conv.weight is [4, 1, 3, 3, 3], not [8, 1, 3, 3, 3]")));
+  EXPECT_THAT(resume_with(other),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("encoder.in_conv.conv1.conv.weight is [4, 1, 3, 3, 3], not [8, 1, 3, 3, 3]")));
   const auto folder = dir.path() / "checkpoints/00000002-001";
   ASSERT_OK_AND_ASSIGN(CheckpointManifest manifest, ReadManifest(folder));
   manifest.sampling_version += 1;
@@ -426,9 +435,9 @@ TEST(Train, PinnedLosses) {
   RunLegs(dir.path(), SmallSpec(10, 2), {{-1, 1}});
   ASSERT_OK_AND_ASSIGN(const MetricsHistory history, ReadMetrics(dir.path() / "metrics.jsonl"));
   const double masked[] = {0.230319, 0.237497, 0.207966, 0.194549, 0.171152,
-                          0.149258, 0.145687, 0.140285, 0.131324, 0.119465};
+                           0.149258, 0.145687, 0.140285, 0.131324, 0.119465};
   const double visible[] = {0.220160, 0.237721, 0.214757, 0.190373, 0.174100,
-                           0.155013, 0.151428, 0.131644, 0.135822, 0.120117};
+                            0.155013, 0.151428, 0.131644, 0.135822, 0.120117};
   ASSERT_EQ(history.steps.size(), 10u);
   for (int i = 0; i < 10; ++i) {
     const TrainProgress& step = history.steps[i];

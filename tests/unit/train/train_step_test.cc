@@ -1,4 +1,6 @@
 // One step, before the optimiser: world size, micro-batches and batches give the same loss and gradient.
+#include "libs/train/train_step.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
@@ -16,14 +18,12 @@
 #include "libs/evaluate/masked_objective.h"
 #include "libs/models/unet.h"
 #include "libs/train/failure.h"
-#include "libs/train/train_step.h"
 #include "tests/unit/train/synthetic_source.h"
 
 namespace amaes {
 namespace {
 
 using ::testing::HasSubstr;
-
 
 struct Case {
   int world_size = 1;
@@ -71,8 +71,8 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
                   .clip_norm = c.clip_norm,
                   .device = at::kCPU},
                  average.get());
-  SyntheticLoader loader({.volumes = {}, .seed = 1, .patch = Cube(c.patch), .global_batch = c.global_batch, .lanes = lanes}, 5,
-                         c.skipped);
+  SyntheticLoader loader(
+      {.volumes = {}, .seed = 1, .patch = Cube(c.patch), .global_batch = c.global_batch, .lanes = lanes}, 5, c.skipped);
   outcome.status = step.ComputeGradients(1,
                                          [&] {
                                            absl::StatusOr<Sample> sample = loader.Next();
@@ -84,7 +84,8 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
   if (!outcome.status.ok()) return outcome;
   // By parameter: a flat buffer has a weight's elements in the order of its strides, which are others in float32.
   std::vector<at::Tensor> gradients;
-  for (const NamedTensor& parameter : network->parameters()) gradients.push_back(parameter.tensor.grad().contiguous().flatten());
+  for (const NamedTensor& parameter : network->parameters())
+    gradients.push_back(parameter.tensor.grad().contiguous().flatten());
   outcome.gradient = at::cat(gradients);
   if (c.update) {
     absl::StatusOr<StepReport> report = step.Update(1, 1e-3, c.limits);
@@ -137,7 +138,8 @@ TEST(TrainStep, MicroBatchesEqualOneBatchInFloat64) {
   ASSERT_OK(apart.status);
   const double difference = RelativeDifference(apart.gradient, together.gradient);
   EXPECT_LT(difference, 1e-10);
-  EXPECT_NEAR(apart.report.sums[Objective::kLoss], together.report.sums[Objective::kLoss], 1e-12 * together.report.sums[Objective::kLoss]);
+  EXPECT_NEAR(apart.report.sums[Objective::kLoss], together.report.sums[Objective::kLoss],
+              1e-12 * together.report.sums[Objective::kLoss]);
   const Outcome single_precision = RunAll({.micro_batch = 2})[0];
   const double rounding = RelativeDifference(single_precision.gradient.to(at::kDouble), together.gradient);
   EXPECT_LT(rounding, 5e-3);
@@ -283,7 +285,8 @@ TEST(GradientBuckets, AllReduceStartsWhileBackwardRuns) {
   const std::unique_ptr<Network> network = MakeUNet({.filters = 4, .seed = 3});
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
-  const std::vector<BucketPlan> plan = PlanBuckets(sizes, {.first_bytes = 4096, .bytes = 16384, .bytes_per_element = 4});
+  const std::vector<BucketPlan> plan =
+      PlanBuckets(sizes, {.first_bytes = 4096, .bytes = 16384, .bytes_per_element = 4});
   ASSERT_GT(plan.size(), 3u);
   GradientBuckets buckets(network->parameters(), plan, communicator, {});
   bool in_backward = false;
@@ -337,7 +340,9 @@ TEST(TrainStep, AFailingCommunicatorIsAnErrorOnBothRanks) {
     for (int rank = 0; rank < 2; ++rank) {
       threads.emplace_back([&, rank] {
         FaultyCommunicator faulty(std::move(communicators[rank]),
-                                  {.kind = CollectiveFault::Kind::kFail, .rank = 1, .collective = collective,
+                                  {.kind = CollectiveFault::Kind::kFail,
+                                   .rank = 1,
+                                   .collective = collective,
                                    .error = absl::UnavailableError("the wire was cut")});
         outcomes[rank] = RunRank({.world_size = 2}, faulty);
       });
