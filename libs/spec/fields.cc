@@ -80,6 +80,9 @@ void AddData(std::vector<Field>& out) {
        "cube that is masked as a whole; divides patch", {"token_size", "mask_patch_size"}},
       {"loss.region", kPretrain, AMAES_AT(pretrain.loss.region), "", kNone, {"whole", "masked"},
        "which voxels the squared error is over", {"loss_region"}},
+      {"loss.anonymised", kPretrain, AMAES_AT(pretrain.loss.anonymised), "", kNone, {"exclude", "include"},
+       "voxels of a volume's anonymisation mask (defaced, blurred): exclude = no weight in the loss, and crops are drawn elsewhere",
+       {"anonymization"}},
   });
   // clang-format on
 }
@@ -154,7 +157,7 @@ void AddPlaces(std::vector<Field>& out) {
       {"checkpoint.keep", kTraining, AMAES_TRAINING(checkpoint.keep), "checkpoints", {1, 10000}, {},
        "newest verified ones kept", {}},
       {"checkpoint.best_metric", kTraining, AMAES_TRAINING(checkpoint.best_metric), "", kNone,
-       {"", "loss", "loss_masked", "masked_r2", "dice"},
+       {"", "loss", "loss_masked", "masked_r2", "dice", "probe_dice"},
        "of the held-out validation: its best checkpoint is never deleted; empty = none is watched", {"monitor"}},
       {"validation.every_steps", kTraining, AMAES_TRAINING(validation.every_steps), "steps", kSteps, {},
        "and always before the first and after the last step; 0 = never", {"validation_every", "validation.every"}},
@@ -172,6 +175,39 @@ void AddPlaces(std::vector<Field>& out) {
        "after worker failures; 0 = never", {"retries", "max_retries"}},
       {"restart.no_progress_limit", kTraining, AMAES_TRAINING(restart.no_progress_limit), "restarts", {1, 1e6}, {},
        "restarts in a row without a new checkpoint or step", {}},
+  });
+  // clang-format on
+}
+
+void AddProbe(std::vector<Field>& out) {
+  // clang-format off
+  out.insert(out.end(), {
+      {"probe.every_passes", kPretrain, AMAES_AT(pretrain.probe.every_passes), "passes", {0, 1e6}, {},
+       "after so many, and after the last step, a copy of the encoder is finetuned on a few labelled cases; 0 = never", {"probe"}},
+      {"probe.dataset", kPretrain, AMAES_AT(pretrain.probe.dataset), "", kNone, {}, "dataset with labels to finetune on", {}},
+      {"probe.version", kPretrain, AMAES_AT(pretrain.probe.version), "", {0, 1e9}, {}, "0 = the newest at submit", {}},
+      {"probe.digest", kPretrain, AMAES_AT(pretrain.probe.digest), "", kNone, {}, "SHA-256 of the version; filled at submit", {}},
+      {"probe.channels", kPretrain, AMAES_AT(pretrain.probe.channels), "", kNone, {},
+       "modalities of a case in the network's order, e.g. \"FLAIR,T1w\"; empty = each labelled volume is a case", {}},
+      {"probe.classes", kPretrain, AMAES_AT(pretrain.probe.classes), "", kNone, {},
+       "NAME=VALUES, separated by commas; empty = each value is a class", {}},
+      {"probe.regions", kPretrain, AMAES_AT(pretrain.probe.regions), "", kNone, {}, "classes may overlap: each is found for itself", {}},
+      {"probe.background", kPretrain, AMAES_AT(pretrain.probe.background), "", kNone, {},
+       "label values that count as background beside 0, joined by +", {}},
+      {"probe.train_cases", kPretrain, AMAES_AT(pretrain.probe.train_cases), "cases", {0, 1e9}, {},
+       "training cases used, the first of one order; 0 = all", {}},
+      {"probe.validation_share", kPretrain, AMAES_AT(pretrain.probe.validation_share), "", {0, 1, true, true}, {},
+       "of the subjects that are not held out: the probe's Dice is over their crops", {}},
+      {"probe.steps", kPretrain, AMAES_AT(pretrain.probe.steps), "steps", {1, 1e6}, {}, "of one probe", {}},
+      {"probe.global_batch", kPretrain, AMAES_AT(pretrain.probe.global_batch), "samples", {1, 65536}, {},
+       "samples per step of the probe; at least the number of workers", {}},
+      {"probe.learning_rate", kPretrain, AMAES_AT(pretrain.probe.learning_rate), "per step", {0, 10, true}, {},
+       "AdamW's highest learning rate in the probe", {}},
+      {"probe.crops", kPretrain, AMAES_AT(pretrain.probe.crops), "crops", {1, 4096}, {}, "of each validation case", {}},
+      {"probe.in_channels", kPretrain, AMAES_AT(pretrain.probe.in_channels), "channels", {0, 4096}, {},
+       "of probe.channels; filled at submit", {}},
+      {"probe.out_channels", kPretrain, AMAES_AT(pretrain.probe.out_channels), "channels", {0, 4096}, {},
+       "of probe.classes; filled at submit", {}},
   });
   // clang-format on
 }
@@ -222,6 +258,8 @@ void AddFinetune(std::vector<Field>& out) {
        "an encoder that does not fit in full is taken as far as it does", {}},
       {"init.freeze_encoder_steps", kFinetune, AMAES_AT(finetune.init.freeze_encoder_steps), "steps", kSteps, {},
        "first steps in which the decoder trains alone", {"decoder_warmup_steps", "freeze_encoder"}},
+      {"init.weights", kFinetune, AMAES_AT(finetune.init.weights), "", kNone, {"auto", "trained", "average"},
+       "of a checkpoint folder: as trained, or their moving average (ema.decay); auto = the average where there is one", {}},
       {"init.path", kFinetune, AMAES_AT(finetune.init.path), "", kNone, {}, "file of the weights; filled at submit", {}},
       {"init.sha256", kFinetune, AMAES_AT(finetune.init.sha256), "", kNone, {}, "of that file; filled at submit", {}},
   });
@@ -244,6 +282,8 @@ void AddEvaluate(std::vector<Field>& out) {
       {"checkpoint.from", kEvaluate, AMAES_AT(evaluate.checkpoint.from), "", kNone, {},
        "job:NAME[@STEP, @last or @best], or the absolute path of a checkpoint folder; required",
        {"checkpoint", "model", "from"}},
+      {"checkpoint.weights", kEvaluate, AMAES_AT(evaluate.checkpoint.weights), "", kNone, {"auto", "trained", "average"},
+       "as trained, or their moving average (ema.decay); auto = the average where there is one", {}},
       {"checkpoint.path", kEvaluate, AMAES_AT(evaluate.checkpoint.path), "", kNone, {}, "its folder; filled at submit", {}},
       {"checkpoint.sha256", kEvaluate, AMAES_AT(evaluate.checkpoint.sha256), "", kNone, {},
        "of its manifest; filled at submit", {}},
@@ -325,6 +365,7 @@ const std::vector<Field>& SpecFields() {
     AddData(*out);
     AddTraining(*out);
     AddPlaces(*out);
+    AddProbe(*out);
     AddFinetune(*out);
     AddEvaluate(*out);
     AddIngest(*out);

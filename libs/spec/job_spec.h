@@ -1,6 +1,5 @@
 // The job spec: what a user submits. This is the one place that knows every field, its unit, default and range; YAML,
-// JSON,
-// --set and the protobuf map to it (libs/spec/fields.cc holds the table).
+// JSON, --set and the protobuf map to it (libs/spec/fields.cc holds the table).
 #pragma once
 
 #include <cstdint>
@@ -101,8 +100,27 @@ struct PretrainSpec : TrainingSpec {
     std::int64_t token = 4;  // voxels per side of a token; divides patch
   } mask;
   struct Loss {
-    std::string region = "whole";  // whole | masked: which voxels the MSE is over
+    std::string region = "whole";        // whole | masked: which voxels the MSE is over
+    std::string anonymised = "exclude";  // exclude | include: voxels of a volume's anonymisation mask
   } loss;
+  // A short finetuning of a copy of the encoder on a few labelled cases, while pretraining goes on.
+  struct Probe {
+    double every_passes = 0;                         // 0 = never
+    std::string dataset{};                           // with labels
+    std::int64_t version = 0;                        // 0 = the newest at submit; resolved before the job is stored
+    std::string digest{};                            // filled at submit
+    std::string channels{};                          // as cases.channels of finetuning
+    std::string classes{};                           // as labels.classes; resolved at submit
+    bool regions = false;                            // as labels.regions
+    std::string background{};                        // as labels.background
+    std::int64_t train_cases = 20;                   // 0 = all
+    double validation_share = 0.2;                   // of the subjects that are not held out
+    std::int64_t steps = 200;                        // of one probe
+    std::int64_t global_batch = 2;                   // samples per step
+    double learning_rate = 1e-4;                     // highest
+    std::int64_t crops = 2;                          // of each validation case
+    std::int64_t in_channels = 0, out_channels = 0;  // filled at submit
+  } probe;
 };
 
 struct FinetuneSpec : TrainingSpec {
@@ -146,6 +164,7 @@ struct FinetuneSpec : TrainingSpec {
     bool load_decoder = false;              // layers of the decoder too, where they fit
     bool allow_mismatch = false;            // an encoder that does not fit in full is taken as far as it does
     std::int64_t freeze_encoder_steps = 0;  // first steps in which the decoder trains alone
+    std::string weights = "auto";           // trained | average | auto: the moving average where there is one
     std::string path{}, sha256{};           // of the weights; filled at submit
   } init;
 
@@ -165,6 +184,7 @@ struct EvaluateSpec {
   } dataset;
   struct Checkpoint {
     std::string from{};            // required: job:NAME[@STEP|@last|@best], or the absolute path of a checkpoint folder
+    std::string weights = "auto";  // trained | average | auto: the moving average where there is one
     std::string path{}, sha256{};  // folder, and SHA-256 of its manifest; filled at submit
   } checkpoint;
   struct Scoring {
