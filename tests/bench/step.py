@@ -25,6 +25,8 @@ CASES = [
     ("mednext_l", 16, "32x32x32", 2),
     ("resenc_l", 16, "64x64x64", 1),
     ("resenc_l", 32, "64x64x64", 2),
+    ("swin_unetr", 24, "64x64x64", 1),
+    ("swin_unetr", 48, "64x64x64", 2),
 ]
 
 
@@ -55,7 +57,7 @@ def compare(case, options):
     name, filters, patch, batch = case
     arguments = [name, filters, patch, batch, options.threads]
     ours = Server(pathlib.Path(os.environ["AMAES_BUILD_DIR"]) / "bench" / "step_server", *arguments, threads=options.threads)
-    environment = "yucca" if name.startswith("mednext") else "test"
+    environment = "yucca" if name.startswith(("mednext", "swin")) else "test"
     python = pathlib.Path(os.environ["AMAES_VENV"]) / environment / "bin" / "python"
     theirs = Server(python, HERE / "step_peer.py", *arguments, threads=options.threads)
     for _ in range(options.warmup):

@@ -25,6 +25,14 @@ def network(name, filters):
         from test_networks import LightResEnc
 
         return LightResEnc(filters)
+    if name == "swin_unetr":
+        from test_swin_unetr_yucca import Masked
+
+        class Output(Masked):
+            def forward(self, x):
+                return super().forward(x)["output"]
+
+        return Output(filters)
     raise SystemExit(f"no peer of {name}")
 
 

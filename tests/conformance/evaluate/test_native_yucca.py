@@ -14,7 +14,7 @@ from yucca.functional.utils.saving import save_prediction_from_logits
 
 from test_window_yucca import dump
 
-DATA = pathlib.Path(os.environ["AMAES_TEST_DATA"])
+DATA = pathlib.Path(os.environ["AMAES_TEST_DATA"]).resolve()  # yucca takes what follows the first dot of a path for the extension
 PATCH = (96, 96, 96)
 # Both spacings above and below 1 mm, four orientations; yucca takes no permuted axes.
 YUCCAS = ["labelled/ads-s01/dwi-trace.nii.gz", "train/coregqa_T1w.nii.gz", "train/mni152_T1w_2mm.nii.gz", "train/oms-long-p20_study2_T1w.nii.gz",

@@ -1,5 +1,5 @@
 // What test_unet.py compares with PyTorch: a small U-Net, its output and gradients, and three AdamW steps, as safetensors.
-// Usage: unet_dump FOLDER
+// Usage: unet_dump FOLDER f32|f64
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -27,13 +27,13 @@ constexpr std::int64_t kPatch = 32;
 constexpr int kSteps = 3;
 
 // Uniform in [0, 1).
-at::Tensor RandomVolume(std::int64_t batch, std::uint64_t number) {
+at::Tensor RandomVolume(std::int64_t batch, std::uint64_t number, at::ScalarType type) {
   at::Tensor volume = at::empty({batch, 1, kPatch, kPatch, kPatch}, at::kFloat);
   RandomStream stream(11, Purpose::kPhantom, number);
   for (std::int64_t i = 0; i < volume.numel(); ++i) {
     volume.mutable_data_ptr<float>()[i] = static_cast<float>(stream.UniformDouble());
   }
-  return volume;
+  return volume.to(type);
 }
 
 absl::Status Write(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
@@ -43,7 +43,7 @@ absl::Status Write(const std::filesystem::path& path, const std::vector<NamedTen
     kept.push_back(tensor.detach().contiguous());
     views.push_back(
         {.name = name,
-         .type = TensorType::kF32,
+         .type = tensor.scalar_type() == at::kDouble ? TensorType::kF64 : TensorType::kF32,
          .shape = tensor.sizes().vec(),
          .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
   }
@@ -51,8 +51,9 @@ absl::Status Write(const std::filesystem::path& path, const std::vector<NamedTen
 }
 
 // The initial weights; then, step by step, forward, gradients and updates.
-absl::Status Dump(const std::filesystem::path& folder) {
+absl::Status Dump(const std::filesystem::path& folder, at::ScalarType type) {
   const std::unique_ptr<Network> network = MakeUNet({.filters = 4, .seed = 1});
+  network->To(at::kCPU, type);
   AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", network->parameters()));
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
@@ -63,7 +64,7 @@ absl::Status Dump(const std::filesystem::path& folder) {
   GradientBuckets buckets(network->parameters(), plan, *communicator, {});
   const LrSchedule schedule{.learning_rate = 1e-2, .steps = 4, .warmup_steps = 2, .warmup_start_factor = 0.1};
   for (int step = 0; step < kSteps; ++step) {
-    const at::Tensor input = RandomVolume(2, 2 * step), target = RandomVolume(2, 2 * step + 1);
+    const at::Tensor input = RandomVolume(2, 2 * step, type), target = RandomVolume(2, 2 * step + 1, type);
     buckets.BeginStep(step + 1);
     buckets.ExpectLastBackward();
     const at::Tensor output = network->Forward(input);
@@ -88,12 +89,13 @@ absl::Status Dump(const std::filesystem::path& folder) {
 }  // namespace amaes
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: unet_dump FOLDER\n");
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: unet_dump FOLDER f32|f64\n");
     return 2;
   }
+  const at::ScalarType type = std::string(argv[2]) == "f64" ? at::kDouble : at::kFloat;
   absl::Status status;
-  const absl::Status thrown = amaes::CatchTorch("unet_dump", [&] { status = amaes::Dump(argv[1]); });
+  const absl::Status thrown = amaes::CatchTorch("unet_dump", [&] { status = amaes::Dump(argv[1], type); });
   status.Update(thrown);
   if (status.ok()) return 0;
   std::fprintf(stderr, "%s\n", status.ToString().c_str());
