@@ -7,6 +7,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -26,9 +27,14 @@ class HostBatch {
         count_(static_cast<std::size_t>(VoxelCount(patch))),
         device_(device) {}
 
+  // Of an empty one: zeros.
   void Add(const std::vector<T>& values) {
-    AMAES_CHECK(values.size() == count_);
-    std::memcpy(next_, values.data(), count_ * sizeof(T));
+    AMAES_CHECK(values.size() == count_ || values.empty());
+    if (values.empty()) {
+      std::fill_n(next_, count_, T{});
+    } else {
+      std::memcpy(next_, values.data(), count_ * sizeof(T));
+    }
     next_ += count_;
   }
   at::Tensor OnDevice() const { return tensor_.to(device_, /*non_blocking=*/true); }
@@ -79,13 +85,28 @@ at::Tensor OnDevice(const std::vector<int>& values, c10::Device device) {
   return host.to(device);
 }
 
+// [B, 1, D, H, W] bool; undefined where no sample has any.
+at::Tensor ExcludedOf(absl::Span<const Sample* const> samples, c10::Device device) {
+  if (std::all_of(samples.begin(), samples.end(), [](const Sample* sample) { return sample->excluded.empty(); }))
+    return {};
+  HostBatch<std::uint8_t> host(static_cast<std::int64_t>(samples.size()), samples.front()->shape, at::kByte, device);
+  for (const Sample* sample : samples) host.Add(sample->excluded);
+  return host.OnDevice().to(at::kBool);
+}
+
+std::vector<at::Tensor> Turned(const at::Tensor& patches, const std::vector<int>& turns) {
+  std::vector<at::Tensor> turned;
+  for (std::int64_t b = 0; b < patches.size(0); ++b)
+    turned.push_back(at::rot90(patches[b], turns[b], {2, 3}).contiguous());
+  return turned;
+}
+
 }  // namespace
 
 SwinView ApplySwinSpoiling(const at::Tensor& patches, const SwinSpoiling& spoiling) {
   const std::int64_t batch = patches.size(0);
-  std::vector<at::Tensor> turned, spoiled;
-  for (std::int64_t b = 0; b < batch; ++b)
-    turned.push_back(at::rot90(patches[b], spoiling.turns[b], {2, 3}).contiguous());
+  const std::vector<at::Tensor> turned = Turned(patches, spoiling.turns);
+  std::vector<at::Tensor> spoiled;
   for (std::int64_t b = 0; b < batch; ++b) {
     const std::int64_t source = spoiling.sources[b];
     at::Tensor view = at::where(spoiling.noise_mask[b], spoiling.noise[b], turned[b]);
@@ -100,8 +121,8 @@ SwinViews MakeSwinViews(absl::Span<const Sample* const> samples, const SwinViewO
   const Shape3& patch = samples.front()->shape;
   HostBatch<float> host(static_cast<std::int64_t>(samples.size()), patch, at::kFloat, device);
   for (const Sample* sample : samples) host.Add(sample->input);
-  const at::Tensor patches = host.OnDevice();
-  std::vector<at::Tensor> inputs, targets;
+  const at::Tensor patches = host.OnDevice(), excluded = ExcludedOf(samples, device);
+  std::vector<at::Tensor> inputs, targets, left_out;
   std::vector<int> turns;
   for (int view = 0; view < 2; ++view) {
     const SwinSpoiling spoiling = DrawSpoiling(samples, view, options, device);
@@ -109,8 +130,10 @@ SwinViews MakeSwinViews(absl::Span<const Sample* const> samples, const SwinViewO
     inputs.push_back(std::move(made.input));
     targets.push_back(std::move(made.target));
     turns.insert(turns.end(), spoiling.turns.begin(), spoiling.turns.end());
+    if (excluded.defined()) left_out.push_back(at::stack(Turned(excluded, spoiling.turns)));
   }
-  return {at::cat(inputs), at::cat(targets), OnDevice(turns, device)};
+  return {at::cat(inputs), at::cat(targets), OnDevice(turns, device),
+          excluded.defined() ? at::cat(left_out) : at::Tensor()};
 }
 
 }  // namespace amaes

@@ -13,9 +13,10 @@ namespace amaes {
 
 // Of B samples: first the first view of each, then the second.
 struct SwinViews {
-  at::Tensor input;   // [2B, 1, D, H, W] float32: turned and spoiled
-  at::Tensor target;  // [2B, 1, D, H, W] float32: turned
-  at::Tensor turns;   // [2B] int64: quarter turns
+  at::Tensor input;     // [2B, 1, D, H, W] float32: turned and spoiled
+  at::Tensor target;    // [2B, 1, D, H, W] float32: turned
+  at::Tensor turns;     // [2B] int64: quarter turns
+  at::Tensor excluded;  // [2B, 1, D, H, W] bool: turned; without weight in the reconstruction. Undefined: none
 };
 
 struct SwinViewOptions {

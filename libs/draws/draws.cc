@@ -1,10 +1,12 @@
 #include "libs/draws/draws.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "absl/types/span.h"
 #include "libs/base/log.h"
 #include "libs/base/rng.h"
+#include "libs/draws/crop_choice.h"
 
 namespace amaes {
 namespace {
@@ -24,7 +26,7 @@ std::int64_t VisibleTokenCount(std::int64_t tokens, double ratio) {
 }
 
 // One integer is drawn per axis that is at least as long as the patch, in axis order; none for a shorter one.
-CropDraw Crop(RandomStream stream, const Shape3& volume, const Shape3& patch) {
+CropDraw Crop(RandomStream& stream, const Shape3& volume, const Shape3& patch) {
   CropDraw draw;
   draw.size = patch;
   for (int axis = 0; axis < 3; ++axis) {
@@ -39,6 +41,15 @@ CropDraw Crop(RandomStream stream, const Shape3& volume, const Shape3& patch) {
     }
   }
   return draw;
+}
+
+std::vector<CropDraw> Candidates(RandomStream stream, const Shape3& volume, const Shape3& patch, int most) {
+  std::vector<CropDraw> out;
+  for (int i = 0; i < most; ++i) {
+    const CropDraw crop = Crop(stream, volume, patch);
+    if (std::find(out.begin(), out.end(), crop) == out.end()) out.push_back(crop);
+  }
+  return out;
 }
 
 // The visible tokens are drawn, since they are fewer at the usual ratio.
@@ -61,7 +72,13 @@ RandomStream Stream(std::uint64_t seed, Purpose purpose, std::int64_t position) 
 }  // namespace
 
 CropDraw DrawCrop(std::uint64_t seed, std::int64_t position, const Shape3& volume, const Shape3& patch) {
-  return Crop(Stream(seed, Purpose::kCrop, position), volume, patch);
+  RandomStream stream = Stream(seed, Purpose::kCrop, position);
+  return Crop(stream, volume, patch);
+}
+
+std::vector<CropDraw> DrawCropCandidates(std::uint64_t seed, std::int64_t position, const Shape3& volume,
+                                         const Shape3& patch, int most) {
+  return Candidates(Stream(seed, Purpose::kCrop, position), volume, patch, most);
 }
 
 std::vector<std::uint8_t> DrawTokenMask(std::uint64_t seed, std::int64_t position, const Shape3& patch,
@@ -75,7 +92,13 @@ std::int64_t MaskedTokenCount(const Shape3& patch, std::int64_t token, double ra
 }
 
 CropDraw DrawValidationCrop(std::uint64_t seed, std::int64_t index, const Shape3& volume, const Shape3& patch) {
-  return Crop(Stream(seed, Purpose::kValidationCrop, index), volume, patch);
+  RandomStream stream = Stream(seed, Purpose::kValidationCrop, index);
+  return Crop(stream, volume, patch);
+}
+
+std::vector<CropDraw> DrawValidationCropCandidates(std::uint64_t seed, std::int64_t index, const Shape3& volume,
+                                                   const Shape3& patch, int most) {
+  return Candidates(Stream(seed, Purpose::kValidationCrop, index), volume, patch, most);
 }
 
 std::vector<std::uint8_t> DrawValidationMask(std::uint64_t seed, std::int64_t index, const Shape3& patch,

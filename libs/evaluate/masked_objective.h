@@ -11,7 +11,8 @@
 
 namespace amaes {
 
-// Which voxels the MSE is over: all of the patch (the reference), or the masked ones. Excluded voxels never count.
+// Which voxels the MSE is over: all of the patch (the reference), or the masked ones. Excluded voxels never count, neither
+// here nor in the sums below; a sample of whose region nothing is left has loss 0.
 enum class LossRegion { kWhole, kMasked };
 
 // Sums over samples and voxels. They add up over samples, micro-batches and ranks; ratios are taken last.

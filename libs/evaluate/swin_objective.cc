@@ -65,7 +65,13 @@ SwinLosses ComputeSwinLosses(const SwinHeadOutputs& outputs, const SwinViews& vi
   losses.rotation = at::cross_entropy_loss(logits, views.turns, /*weight=*/{}, at::Reduction::None);
   losses.correct = logits.detach().argmax(1).eq(views.turns).to(at::kDouble);
   losses.contrastive = NtXent(Wide(outputs.contrastive), groups);
-  losses.reconstruction = (Wide(outputs.reconstruction) - views.target).abs().mean({1, 2, 3, 4});
+  const at::Tensor error = (Wide(outputs.reconstruction) - views.target).abs();
+  if (views.excluded.defined()) {
+    const at::Tensor voxels = views.excluded.logical_not().sum({1, 2, 3, 4}).clamp_min(1);
+    losses.reconstruction = error.masked_fill(views.excluded, 0.0).sum({1, 2, 3, 4}) / voxels;
+  } else {
+    losses.reconstruction = error.mean({1, 2, 3, 4});
+  }
   return losses;
 }
 

@@ -19,10 +19,11 @@ struct SwinObjectiveOptions {
 
 // Per view, [2B]: first views, then second ones.
 struct SwinLosses {
-  at::Tensor rotation;        // cross-entropy of the quarter turns
-  at::Tensor correct;         // 1 where the most likely turn is the right one
-  at::Tensor contrastive;     // NT-Xent, temperature 0.5, against all views of the sample's group
-  at::Tensor reconstruction;  // mean absolute error against the view before it was spoiled
+  at::Tensor rotation;     // cross-entropy of the quarter turns
+  at::Tensor correct;      // 1 where the most likely turn is the right one
+  at::Tensor contrastive;  // NT-Xent, temperature 0.5, against all views of the sample's group
+  at::Tensor
+      reconstruction;  // mean absolute error against the view before it was spoiled; 0 where all of it is excluded
 };
 
 // `groups` [B] int64: equal where samples see each other. Throws c10::Error.

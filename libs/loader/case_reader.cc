@@ -54,15 +54,6 @@ absl::Status ReadPlaced(StoredVolume& volume, const CropDraw& crop, const Shape3
   return absl::OkStatus();
 }
 
-// As a volume of its own, for the cache of open ones.
-CatalogueEntry EntryOf(const CatalogueEntry& owner, const Companion& companion) {
-  CatalogueEntry entry;
-  entry.volume = companion.volume;
-  entry.shape = owner.shape;
-  entry.chunk_checksums = companion.chunk_checksums;
-  return entry;
-}
-
 }  // namespace
 
 CaseReader::CaseReader(const DatasetVersion& version, const LabelSet& labels, const CaseReaderOptions& options)
@@ -73,8 +64,7 @@ CaseReader::CaseReader(const DatasetVersion& version, const LabelSet& labels, co
 
 absl::StatusOr<std::vector<std::uint8_t>> CaseReader::Labels(const LabelledCase& labelled, const CropDraw& crop) {
   const CatalogueEntry& owner = version_.entries[static_cast<std::size_t>(labelled.label.entry)];
-  AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<StoredVolume> volume,
-                         cache_.Get(EntryOf(owner, LabelOf(version_, labelled))));
+  AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<StoredVolume> volume, cache_.Get(owner, LabelOf(version_, labelled)));
   std::vector<float> values(static_cast<std::size_t>(VoxelCount(crop.size)));
   AMAES_RETURN_IF_ERROR(ReadPlaced(*volume, crop, labelled.label.offset, 0, absl::MakeSpan(values)));
   std::vector<std::uint8_t> codes(values.size());

@@ -11,6 +11,7 @@
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/dataset/modalities.h"
+#include "libs/draws/crop_choice.h"
 #include "libs/loader/augmented_sample.h"
 #include "libs/loader/sample_reader.h"
 
@@ -63,14 +64,8 @@ class PretrainSource final : public SampleSource {
       sample.skipped = true;
       return sample;
     }
-    const CropDraw drawn =
-        DrawCrop(stream_.draw_seed(), sample.position, entry.shape, DrawnCrop(options_.patch, options_.augmentation));
-    const AugmentedSample augmented(options_.augmentation, stream_.draw_seed(), sample.position, options_.patch, drawn,
-                                    entry.shape);
-    sample.crop = augmented.region();
-    const absl::Status status = reader_.Fill(entry, sample);
+    const absl::Status status = Fill(entry, sample);
     if (!status.ok()) return Annotate(status, absl::StrCat("sample at position ", sample.position));
-    if (!sample.skipped) augmented.Finish(range_, sample);
     return sample;
   }
 
@@ -78,6 +73,19 @@ class PretrainSource final : public SampleSource {
   std::int64_t cache_hits() const override { return reader_.cache_hits(); }
 
  private:
+  absl::Status Fill(const CatalogueEntry& entry, Sample& sample) {
+    const std::uint64_t seed = stream_.draw_seed();
+    const Shape3 size = DrawnCrop(options_.patch, options_.augmentation);
+    AMAES_RETURN_IF_ERROR(reader_.Choose(entry, DrawCropCandidates(seed, sample.position, entry.shape, size), sample));
+    if (sample.skipped) return absl::OkStatus();
+    const AugmentedSample augmented(options_.augmentation, seed, sample.position, options_.patch, sample.crop,
+                                    entry.shape);
+    sample.crop = augmented.region();
+    AMAES_RETURN_IF_ERROR(reader_.Fill(entry, sample));
+    if (!sample.skipped) augmented.Finish(range_, sample);
+    return absl::OkStatus();
+  }
+
   bool WasSkipped(std::int64_t position) const {
     const auto& skipped = options_.skip_positions;
     return skipped != nullptr && std::binary_search(skipped->begin(), skipped->end(), position);
@@ -245,9 +253,10 @@ absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version
     const CatalogueEntry& entry = *entries[sample.volume];
     sample.group = GroupOf(options.groups, entry.modality);
     sample.shape = options.patch;
-    sample.crop = DrawValidationCrop(seed, i, entry.shape, options.patch);
     sample.token_mask = DrawValidationMask(seed, i, options.patch, options.token, options.mask_ratio);
-    const absl::Status status = reader.Fill(entry, sample);
+    absl::Status status =
+        reader.Choose(entry, DrawValidationCropCandidates(seed, i, entry.shape, options.patch), sample);
+    if (status.ok() && !sample.skipped) status = reader.Fill(entry, sample);
     if (!status.ok()) return Annotate(status, absl::StrCat("fixed crop ", i));
     samples.push_back(std::move(sample));
   }

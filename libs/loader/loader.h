@@ -33,6 +33,8 @@ struct LoaderOptions {
   std::int64_t prefetch = 4;                             // samples ready or in work ahead
   std::int64_t cache_bytes = 0;                          // of compressed chunks kept in memory
   bool skip_damaged = false;
+  // Anonymised voxels (a volume's mask says which) are without weight, and crops keep away from them.
+  bool exclude_anonymised = true;
   std::vector<std::string> groups{};  // of the version: ModalityGroups; empty: nothing is told apart
   // Positions that are skipped unread, ascending: an earlier attempt skipped them. Null: none.
   std::shared_ptr<const std::vector<std::int64_t>> skip_positions = nullptr;

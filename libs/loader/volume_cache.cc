@@ -47,6 +47,15 @@ absl::StatusOr<std::shared_ptr<StoredVolume>> VolumeCache::Get(const CatalogueEn
   return opened;
 }
 
+absl::StatusOr<std::shared_ptr<StoredVolume>> VolumeCache::Get(const CatalogueEntry& owner,
+                                                               const Companion& companion) {
+  CatalogueEntry entry;
+  entry.volume = companion.volume;
+  entry.shape = owner.shape;
+  entry.chunk_checksums = companion.chunk_checksums;
+  return Get(entry);
+}
+
 std::int64_t VolumeCache::bytes_read() {
   MutexLock lock(mutex_);
   std::int64_t bytes = *closed_bytes_;

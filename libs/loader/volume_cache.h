@@ -30,6 +30,8 @@ class VolumeCache {
   // The volume stays usable for as long as it is held, even when it leaves the cache.
   //   - NotFound: not in the store.   - DataLoss: damaged, or another shape than the catalogue's.
   absl::StatusOr<std::shared_ptr<StoredVolume>> Get(const CatalogueEntry& entry);
+  // What is stored beside a volume, on its grid.
+  absl::StatusOr<std::shared_ptr<StoredVolume>> Get(const CatalogueEntry& owner, const Companion& companion);
 
   // Compressed bytes read from disk through volumes that are closed or in the cache.
   std::int64_t bytes_read();

@@ -1,5 +1,6 @@
 #include "services/worker/worker.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "libs/dataset/catalogue.h"
 #include "libs/dataset/modalities.h"
 #include "libs/dataset/selection.h"
+#include "libs/loader/sample_reader.h"
 #include "libs/spec/augment_choice.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
@@ -97,6 +99,14 @@ absl::StatusOr<std::shared_ptr<const Selection>> SelectVolumes(const DatasetVers
   return std::make_shared<const Selection>(*std::move(selection));
 }
 
+void SayAnonymised(const DatasetVersion& version, const PretrainSpec& spec) {
+  const auto volumes = std::count_if(version.entries.begin(), version.entries.end(),
+                                     [](const CatalogueEntry& entry) { return !AnonymisationMasks(entry).empty(); });
+  if (volumes == 0) return;
+  LogInfo("worker", "volumes of the dataset have anonymised voxels",
+          {{"volumes", volumes}, {"of", version.entries.size()}, {"loss.anonymised", spec.loss.anonymised}});
+}
+
 LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const JobSpec& job,
                                     std::shared_ptr<const Selection> selection, std::vector<std::string> groups) {
   const PretrainSpec& spec = job.pretrain;
@@ -113,6 +123,7 @@ LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const JobSpec& job
           .prefetch = spec.loader.prefetch,
           .cache_bytes = spec.loader.cache_mib << 20,
           .skip_damaged = spec.loader.on_damage == "skip",
+          .exclude_anonymised = spec.loss.anonymised == "exclude",
           .groups = std::move(groups)};
 }
 
@@ -147,6 +158,7 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
     AMAES_ASSIGN_OR_RETURN(cases, FinetuneData::Open(start, spec, *version, clock));
   } else {
     AMAES_ASSIGN_OR_RETURN(selection, SelectVolumes(*version, training.dataset));
+    if (start.rank == 0) SayAnonymised(*version, spec.pretrain);
   }
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});

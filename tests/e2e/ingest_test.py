@@ -131,6 +131,31 @@ class IngestTest(unittest.TestCase):
             log = (home / "jobs" / made["job"]["id"] / "logs" / "001-000.log").read_text()
             self.assertGreaterEqual(int(re.search(r"goes on finished=(\d+)", log)[1]), 1)
 
+    def test_pretraining_leaves_out_what_masks_say_is_anonymised(self):
+        home = self.new_home()
+        scans = home.parent / "scans"
+        amaes.run(home, "phantom", "--to", scans, "--subjects", SUBJECTS, "--labels")
+        labels = sorted(scans.glob("*_label.nii.gz"))
+        rows = ["path,subject,modality,anonymisation_mask"]
+        for number, label in enumerate(labels):  # stands for a mask: most of the head is not 0
+            stem = label.name.removesuffix("_label.nii.gz")
+            rows.append(f"{stem}_T1w.nii.gz,{stem},T1w,{label.name if number else ''}")
+        (scans / "scans.csv").write_text("\n".join(rows) + "\n")
+        first = {}
+        with amaes.Service(home) as service:
+            self.add(service, "--layout", "csv", scans=scans)
+            for choice in ("exclude", "include"):
+                spec = amaes.write_spec(home, name=choice, loss={"anonymised": choice})
+                service.run("submit", "-f", spec, "--wait")
+                folder = home / "jobs" / service.json("job", "show", choice)["id"]
+                lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+                first[choice] = next(line for line in lines if line.get("split") == "train" and line["step"] == 0)
+                self.assertTrue(service.json("job", "audit", choice)["proved"])
+                log = "".join(path.read_text() for path in folder.glob("logs/001-*.log"))
+                self.assertIn(f"anonymised voxels volumes={len(labels) - 1} of={len(labels)} loss.anonymised={choice}", log)
+        for name in ("loss", "masked_r2", "loss_visible"):
+            self.assertNotEqual(first["exclude"][name], first["include"][name])
+
     def test_a_dry_run_says_what_would_happen(self):
         out = json.loads(amaes.run(self.new_home(), "dataset", "add", "scans", "--from", self.scans, "--dry-run", "--output", "json"))
         self.assertEqual(out["scans"], SUBJECTS * CONTRASTS)

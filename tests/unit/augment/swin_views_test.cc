@@ -103,6 +103,22 @@ TEST(SwinViews, NothingIsCopiedFromASkippedSample) {
   }
 }
 
+TEST(SwinViews, ExcludedVoxelsTurnWithThePatch) {
+  std::vector<Sample> samples{Random(4), Random(5)};
+  const SwinViewOptions options{.draw_seed = 9, .group = 2};
+  EXPECT_FALSE(MakeSwinViews(Pointers(samples), options, at::kCPU).excluded.defined());
+  for (const float voxel : samples[1].input) samples[1].excluded.push_back(voxel > 0.5f ? 1 : 0);
+  const SwinViews views = MakeSwinViews(Pointers(samples), options, at::kCPU);
+  ASSERT_EQ(views.excluded.sizes(), views.target.sizes());
+  std::int64_t turned = 0;
+  for (int view = 0; view < 2; ++view) {
+    EXPECT_FALSE(views.excluded[2 * view].any().item<bool>());
+    EXPECT_TRUE(at::equal(views.excluded[2 * view + 1], views.target[2 * view + 1].gt(0.5)));
+    turned += views.turns[2 * view + 1].item<std::int64_t>();
+  }
+  EXPECT_GT(turned, 0);
+}
+
 TEST(SwinViews, FixedCropsHaveDrawsOfTheirOwn) {
   const std::vector<Sample> training{Random(1)}, fixed{Random(1, /*fixed=*/true)};
   const SwinViews a = MakeSwinViews(Pointers(training), {}, at::kCPU), b = MakeSwinViews(Pointers(fixed), {}, at::kCPU);

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
@@ -140,6 +141,30 @@ TEST(ReconstructionLoss, ExcludedVoxelsHaveNoWeight) {
   EXPECT_DOUBLE_EQ(ReconstructionLoss(output, batch, LossRegion::kMasked).loss.item<double>(), 0.0 + 9.0);
   whole.loss.backward();
   EXPECT_EQ(output.grad().count_nonzero().item<std::int64_t>(), 1);
+}
+
+TEST(ReconstructionLoss, ASampleThatIsExcludedEntirelyAddsNothing) {
+  for (const LossRegion region : {LossRegion::kWhole, LossRegion::kMasked}) {
+    MaskedBatch batch = HandMade();
+    const at::Tensor output = HandMadeOutput();
+    batch.excluded = at::tensor({1, 1, 1, 1, 0, 0, 0, 0}).to(at::kBool).view({2, 1, 1, 1, 4});
+    const ObjectiveResult both = ReconstructionLoss(output, batch, region);
+    MaskedBatch second;
+    second.target = batch.target.narrow(0, 1, 1);
+    second.mask = batch.mask.narrow(0, 1, 1);
+    const ObjectiveResult alone = ReconstructionLoss(output.narrow(0, 1, 1), second, region);
+    EXPECT_DOUBLE_EQ(both.loss.item<double>(), alone.loss.item<double>());
+    for (int i = 1; i < ReconstructionSums::kCount; ++i)
+      EXPECT_DOUBLE_EQ(both.sums[i].item<double>(), alone.sums[i].item<double>()) << i;
+    both.loss.backward();
+    EXPECT_EQ(output.grad()[0].count_nonzero().item<std::int64_t>(), 0);
+    EXPECT_TRUE(output.grad().isfinite().all().item<bool>());
+    // Nothing is left at all.
+    batch.excluded = at::ones({2, 1, 1, 1, 4}, at::kBool);
+    const ObjectiveResult none = ReconstructionLoss(output, batch, region);
+    EXPECT_EQ(none.loss.item<double>(), 0);
+    EXPECT_EQ(ToHost(none.sums).MaskedR2(), 0);
+  }
 }
 
 std::vector<Sample> Crops(std::int64_t count) {

@@ -61,6 +61,22 @@ TEST(SwinLosses, AreWhatTheirFormulasSay) {
   EXPECT_NEAR(apart.contrastive.abs().max().item<double>(), 0, 1e-12);
 }
 
+TEST(SwinLosses, ExcludedVoxelsAreNotRestored) {
+  SwinHeadOutputs outputs;
+  outputs.rotation = at::zeros({2, 4}, at::kDouble);
+  outputs.contrastive = at::eye(2, at::kDouble);
+  outputs.reconstruction = at::zeros({2, 1, 1, 1, 4}, at::kDouble).requires_grad_(true);
+  SwinViews views;
+  views.turns = at::tensor(c10::ArrayRef<std::int64_t>({2, 0}));
+  views.target = at::tensor({1.0, 2.0, 4.0, 8.0, 1.0, 2.0, 4.0, 8.0}, at::kDouble).view({2, 1, 1, 1, 4});
+  views.excluded = at::tensor({0, 1, 0, 1, 1, 1, 1, 1}).to(at::kBool).view({2, 1, 1, 1, 4});
+  const SwinLosses losses = ComputeSwinLosses(outputs, views, at::zeros({1}, at::kLong));
+  EXPECT_EQ(losses.reconstruction[0].item<double>(), 2.5);
+  EXPECT_EQ(losses.reconstruction[1].item<double>(), 0) << "nothing is left";
+  losses.reconstruction.sum().backward();
+  EXPECT_EQ(outputs.reconstruction.grad().count_nonzero().item<std::int64_t>(), 2);
+}
+
 TEST(SwinObjective, NamesItsMetricsAndAddsThemUp) {
   const TinySwinHeads network;
   const std::vector<Sample> crops{Random(0), Random(1)};
