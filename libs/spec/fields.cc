@@ -158,7 +158,7 @@ void AddPlaces(std::vector<Field>& out) {
        "newest verified ones kept", {}},
       {"checkpoint.best_metric", kTraining, AMAES_TRAINING(checkpoint.best_metric), "", kNone,
        {"", "loss", "loss_masked", "masked_r2", "dice", "probe_dice"},
-       "of the held-out validation: its best checkpoint is never deleted; empty = none is watched", {"monitor"}},
+       "of the held-out validation, or of the probe: its best checkpoint is never deleted; empty = none is watched", {"monitor"}},
       {"validation.every_steps", kTraining, AMAES_TRAINING(validation.every_steps), "steps", kSteps, {},
        "and always before the first and after the last step; 0 = never", {"validation_every", "validation.every"}},
       {"validation.crops", kTraining, AMAES_TRAINING(validation.crops), "crops", {1, 4096}, {},

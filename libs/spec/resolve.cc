@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "libs/spec/augment_choice.h"
 #include "libs/spec/network_facts.h"
+#include "libs/spec/probe.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {
@@ -60,14 +60,48 @@ JobSpec ResolveSpec(JobSpec spec, const DatasetFacts& dataset) {
   TrainingSpec::Schedule& schedule = job.schedule;
   if (schedule.steps == 0) {
     // Whole steps per pass, as the reference counts. The stream goes on over the end of a pass, so that every volume comes.
-    double in_a_pass = static_cast<double>(dataset.pass_length) / static_cast<double>(job.global_batch);
-    if (in_a_pass >= 1) in_a_pass = std::floor(in_a_pass);
-    schedule.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(schedule.passes * in_a_pass)));
+    schedule.steps = StepsOfPasses(schedule.passes, dataset.pass_length, job.global_batch);
   }
   if (schedule.warmup_steps < 0) schedule.warmup_steps = schedule.steps / 20;
   schedule.warmup_steps = std::min(schedule.warmup_steps, schedule.steps);
   return spec;
 }
+
+namespace {
+
+// Of a worker of a job that trains, in bytes.
+struct MemoryParts {
+  std::int64_t state = 0;        // weights, gradients and what the optimiser keeps
+  std::int64_t activations = 0;  // given back after each step
+  std::int64_t samples = 0;      // ready ahead, their transforms, chunks in memory
+};
+
+std::int64_t Views(const JobSpec& spec) {
+  return IsSwinPretraining(spec) ? 2 : 1;
+}  // of a sample, in the network at once
+
+MemoryParts MemoryOf(const JobSpec& spec, const NetworkSize& size) {
+  const TrainingSpec& job = spec.training();
+  const std::int64_t voxels = VoxelCount(job.patch);
+  MemoryParts out;
+  // Weights, gradients and two moments, all fp32.
+  out.state = (job.ema.decay > 0 ? 20 : 16) * size.parameters;
+  const std::int64_t micro_batch = std::max<std::int64_t>(1, job.micro_batch);
+  // Kept for the backward pass: each convolution's output and what its normalisation and activation make of it; a third
+  // copy for gradients on their way.
+  const std::int64_t element = job.precision == "bf16" ? 2 : 4;
+  out.activations = 3 * element * micro_batch * Views(spec) * size.activations;
+  // Input, target and mask of each sample ready ahead.
+  const Augmentation augmentation = AugmentationOf(spec);
+  const std::int64_t samples = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
+  // Of each thread: the region read and its spline's coefficients, and the displacement of every voxel.
+  const std::int64_t region = VoxelCount(augmentation.spatial() ? WideCrop(job.patch) : job.patch);
+  const std::int64_t transforms = augmentation.spatial() ? 4 * (2 * region + 3 * voxels) * job.loader.threads : 0;
+  out.samples = samples + transforms + job.loader.cache_mib * kMiB;
+  return out;
+}
+
+}  // namespace
 
 SpecEstimate EstimateSpec(const JobSpec& spec) {
   SpecEstimate out;
@@ -78,30 +112,21 @@ SpecEstimate EstimateSpec(const JobSpec& spec) {
     return out;
   }
   const TrainingSpec& job = spec.training();
-  const std::int64_t voxels = VoxelCount(job.patch);
   const NetworkSize size = SizeOfNetwork(NetworkOptionsOf(spec), job.patch);
   out.parameters = size.parameters;
-  // Weights, gradients and two moments, all fp32.
-  const bool averaged = job.ema.decay > 0;
-  const std::int64_t state = (averaged ? 20 : 16) * out.parameters;
-  const std::int64_t micro_batch = std::max<std::int64_t>(1, job.micro_batch);
-  // Kept for the backward pass: each convolution's output and what its normalisation and activation make of it; a third
-  // copy for gradients on their way.
-  const std::int64_t element = job.precision == "bf16" ? 2 : 4;
-  const std::int64_t views = IsSwinPretraining(spec) ? 2 : 1;  // of a sample, in the network at once
-  const std::int64_t activations = 3 * element * micro_batch * views * size.activations;
-  // Input, target and mask of each sample ready ahead.
-  const Augmentation augmentation = AugmentationOf(spec);
-  const std::int64_t samples = 3 * 4 * voxels * (job.loader.prefetch + job.loader.threads + micro_batch);
-  // Of each thread: the region read and its spline's coefficients, and the displacement of every voxel.
-  const std::int64_t region = VoxelCount(augmentation.spatial() ? WideCrop(job.patch) : job.patch);
-  const std::int64_t transforms = augmentation.spatial() ? 4 * (2 * region + 3 * voxels) * job.loader.threads : 0;
-  const std::int64_t loader = samples + transforms;
+  MemoryParts memory = MemoryOf(spec, size);
+  if (HasProbe(spec)) {
+    const JobSpec probe = ProbeJob(spec.pretrain);
+    const MemoryParts more = MemoryOf(probe, SizeOfNetwork(NetworkOptionsOf(probe), job.patch));
+    memory.state += more.state;
+    memory.samples += more.samples;
+    memory.activations = std::max(memory.activations, more.activations);
+  }
   const std::int64_t program = (job.device == "gpu" ? 1536 : 512) * kMiB;
-  const std::int64_t cache = job.loader.cache_mib * kMiB;
-  out.memory_per_worker_bytes = state + activations + loader + cache + program;
-  out.flops_per_sample = 6 * views * size.multiply_adds;  // two per multiply-add; backward costs twice the forward pass
-  out.checkpoint_bytes = (averaged ? 16 : 12) * out.parameters;  // weights and two moments
+  out.memory_per_worker_bytes = memory.state + memory.activations + memory.samples + program;
+  // Two per multiply-add; backward costs twice the forward pass.
+  out.flops_per_sample = 6 * Views(spec) * size.multiply_adds;
+  out.checkpoint_bytes = (job.ema.decay > 0 ? 16 : 12) * out.parameters;  // weights and two moments
   // One more while the newest is written, and the best one.
   const std::int64_t checkpoints = job.checkpoint.keep + (job.checkpoint.best_metric.empty() ? 1 : 2);
   out.disk_bytes = checkpoints * out.checkpoint_bytes;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/network_facts.h"
+#include "libs/spec/probe.h"
 #include "libs/spec/spec_io.h"
 #include "libs/volume/spacing.h"
 
@@ -178,24 +179,37 @@ void CheckTraining(const TrainingSpec& spec, Problems& out) {
   }
   CheckBatch(spec, out);
   CheckPrecision(spec, out);
-  if (!spec.checkpoint.best_metric.empty() && spec.validation.every_steps == 0) {
+  if (!spec.checkpoint.best_metric.empty() && spec.checkpoint.best_metric != kProbeMetric &&
+      spec.validation.every_steps == 0) {
     out.push_back({"checkpoint.best_metric", absl::StrCat(Quoted(spec.checkpoint.best_metric),
                                                           " is never measured: validation.every_steps is 0")});
   }
 }
 
-// What a validation of this kind of job does not have.
+// What is never measured in this kind of job.
 void CheckBestMetric(const JobSpec& spec, Problems& out) {
   const std::string& metric = spec.training().checkpoint.best_metric;
+  const auto refuse = [&](absl::string_view why) {
+    out.push_back({"checkpoint.best_metric", absl::StrCat(Quoted(metric), why)});
+  };
   const bool of_masking = metric == "loss_masked" || metric == "masked_r2";
-  const bool swin = spec.kind == JobKind::kPretrain && spec.pretrain.objective.name == "swinunetr";
-  if (swin && of_masking) {
-    out.push_back(
-        {"checkpoint.best_metric", absl::StrCat(Quoted(metric), " is no metric of objective swinunetr: loss")});
-  } else if (spec.kind == JobKind::kPretrain ? metric == "dice" : of_masking) {
-    out.push_back({"checkpoint.best_metric",
-                   absl::StrCat(Quoted(metric), " is no metric of a ", JobKindName(spec.kind), " job: ",
-                                spec.kind == JobKind::kPretrain ? "loss, loss_masked or masked_r2" : "loss or dice")});
+  if (spec.kind == JobKind::kFinetune) {
+    if (of_masking || metric == kProbeMetric) refuse(" is no metric of a finetune job: loss or dice");
+  } else if (metric == kProbeMetric) {
+    if (!HasProbe(spec)) refuse(" is of a probe, and there is none: set probe.every_passes");
+  } else if (of_masking && spec.pretrain.objective.name == "swinunetr") {
+    refuse(" is no metric of objective swinunetr: loss, or probe_dice with a probe");
+  } else if (metric == "dice") {
+    refuse(" is no metric of a pretrain job: loss, loss_masked, masked_r2, or probe_dice with a probe");
+  }
+}
+
+void CheckProbeOf(const JobSpec& spec, Problems& out) {
+  for (const SpecProblem& problem : CheckProbe(spec)) out.push_back(problem);
+  const PretrainSpec::Probe& probe = spec.pretrain.probe;
+  if (!probe.dataset.empty()) CheckDatasetName("probe.dataset", probe.dataset, out);
+  if (!probe.digest.empty() && !IsHex64(probe.digest)) {
+    out.push_back({"probe.digest", absl::StrCat(Quoted(probe.digest), " is not 64 hexadecimal digits")});
   }
 }
 
@@ -275,6 +289,7 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
   if (spec.kind == JobKind::kPretrain) {
     CheckMask(spec.pretrain, crossing);
     CheckObjective(spec.pretrain, crossing);
+    CheckProbeOf(spec, crossing);
   }
   if (spec.kind == JobKind::kFinetune) CheckFinetune(spec.finetune, crossing);
   if (spec.kind == JobKind::kEvaluate) CheckEvaluate(spec.evaluate, crossing);

@@ -25,7 +25,7 @@ std::vector<EventFile::Scalar> Tagged(const std::string& prefix, const MetricMap
 
 absl::Status TrainingEvents::Note(const WorkerReport& report, absl::Time now) {
   if (const auto* phase = std::get_if<WorkerPhase>(&report)) {
-    const bool begins = phase->phase == "train" || phase->phase == "validate";
+    const bool begins = phase->phase == "train" || phase->phase == "validate" || phase->phase == "probe";
     // `step` updates are done. Before the first one a validation of step 0 may come.
     if (begins && !file_) return Begin(phase->step == 0 ? 0 : phase->step + 1, now);
     return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/match.h"
+#include "libs/spec/probe.h"
 
 namespace amaes {
 
@@ -13,9 +14,11 @@ bool LowerIsBetter(const std::string& metric) {
 
 double WatchedValue(absl::Span<const ValidationResult> results, const std::string& metric) {
   double value = std::numeric_limits<double>::quiet_NaN();
+  const bool of_probe = metric == kProbeMetric;
   for (const ValidationResult& result : results) {
-    if (result.split == "held_out") return MetricOf(result.metrics, metric);
-    value = MetricOf(result.metrics, metric);
+    if ((result.split == kProbeSplit) != of_probe) continue;
+    value = MetricOf(result.metrics, of_probe ? "dice" : metric);
+    if (result.split == "held_out") return value;
   }
   return value;
 }

@@ -19,7 +19,8 @@ struct BestSoFar {
 // "loss…" and "hausdorff…": the lower the better.
 bool LowerIsBetter(const std::string& metric);
 
-// Of the held-out crops, or where there are none of the training crops; NaN where nothing has the metric.
+// Of the held-out crops, or where there are none of the training crops; probe_dice: of the probe. NaN where nothing has the
+// metric.
 double WatchedValue(absl::Span<const ValidationResult> results, const std::string& metric);
 
 // `best`, or the new one when it is better. The first of equals stays; NaN is never better.

@@ -9,6 +9,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/models/torch_errors.h"
 #include "libs/picture/run_picture.h"
+#include "libs/spec/probe.h"
 #include "libs/train/metrics_log.h"
 
 namespace amaes {
@@ -22,6 +23,7 @@ LossCurve CurveOf(const MetricsHistory& history) {
     curve.visible.push_back(MetricOf(step.metrics, "loss_visible"));
   }
   for (const ValidationResult& result : history.validations) {
+    if (result.split == kProbeSplit) continue;
     ValidationCurve& points = result.split == "held_out" ? curve.held_out : curve.training_crops;
     points.step.push_back(static_cast<double>(result.step));
     points.masked.push_back(MetricOf(result.metrics, "loss_masked"));

@@ -12,6 +12,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/safetensors.h"
 #include "libs/models/torch_errors.h"
+#include "libs/train/failure.h"
 
 namespace amaes {
 namespace {
@@ -38,7 +39,7 @@ at::Tensor TensorOf(const TensorView& view, std::string& aligned) {
   return at::from_blob(aligned.data(), view.shape, at::TensorOptions(ScalarOf(view.type)));
 }
 
-std::map<std::string, at::Tensor> TargetsOf(const Network& network) {
+std::map<std::string, at::Tensor> TensorsOf(const Network& network) {
   std::map<std::string, at::Tensor> targets;
   for (const auto* tensors : {&network.parameters(), &network.buffers()}) {
     for (const auto& [name, tensor] : *tensors) targets.emplace(name, tensor);
@@ -77,7 +78,7 @@ absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const
   for (const TensorView& view : file.tensors) sources.push_back({view.name, view.shape});
   InitPlan plan = PlanInit(sources, ShapesOf(network), {network.encoder_prefix(), weights.load_decoder});
   AMAES_RETURN_IF_ERROR(CheckPlan(plan, weights));
-  const std::map<std::string, at::Tensor> targets = TargetsOf(network);
+  const std::map<std::string, at::Tensor> targets = TensorsOf(network);
   AMAES_RETURN_IF_ERROR(CatchTorch("initial weights", [&] {
     const c10::AutoGradMode no_gradients(false);
     for (const InitPlan::Load& load : plan.loads) {
@@ -89,6 +90,22 @@ absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const
     }
   }));
   return plan;
+}
+
+absl::Status TakeEncoder(const Network& from, const Network& to) {
+  const InitPlan plan = PlanInit(ShapesOf(from), ShapesOf(to), {to.encoder_prefix(), /*load_decoder=*/false});
+  if (plan.loads.empty() || !plan.complete()) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the encoder does not fit: ", Incompleteness(plan))),
+                      "INIT_REFUSED", /*retryable=*/false);
+  }
+  const std::map<std::string, at::Tensor> sources = TensorsOf(from), targets = TensorsOf(to);
+  return TensorFailure(CatchTorch("copy of the encoder", [&] {
+    const c10::AutoGradMode no_gradients(false);
+    for (const InitPlan::Load& load : plan.loads) {
+      const at::Tensor& source = sources.at(load.source);
+      targets.at(load.target).copy_(load.repeat == 1 ? source : source / static_cast<double>(load.repeat));
+    }
+  }));
 }
 
 }  // namespace amaes

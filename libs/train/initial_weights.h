@@ -24,4 +24,8 @@ struct InitialWeights {
 //     no tensor fits at all.   - NotFound, DataLoss, Unavailable: the file.   - Internal: error of the tensor library.
 absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const Network& network);
 
+// Fills the encoder of `to` in place from that of `from`, on the device of either; the stem over several channels as above.
+//   - INIT_REFUSED (failure.h): it does not fit in full, with every kind of misfit; nothing is changed.   - INTERNAL.
+absl::Status TakeEncoder(const Network& from, const Network& to);
+
 }  // namespace amaes

@@ -31,4 +31,17 @@ double LearningRateAt(const LrSchedule& schedule, std::int64_t step) {
   return 0.5 * lr * (1.0 + std::cos(std::numbers::pi * done / all));
 }
 
+LrSchedule ScheduleOf(const JobSpec& spec) {
+  const TrainingSpec& training = spec.training();
+  LrSchedule out{.learning_rate = training.optimizer.learning_rate,
+                 .steps = training.schedule.steps,
+                 .warmup_steps = training.schedule.warmup_steps,
+                 .warmup_start_factor = training.schedule.warmup_start_factor};
+  if (spec.kind != JobKind::kFinetune) return out;
+  out.epoch_steps = spec.finetune.epochs.epoch_steps;
+  out.period_ratio = spec.finetune.epochs.period_ratio;
+  out.floor = spec.finetune.epochs.floor;
+  return out;
+}
+
 }  // namespace amaes

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "libs/spec/job_spec.h"
+
 namespace amaes {
 
 struct LrSchedule {
@@ -20,5 +22,8 @@ struct LrSchedule {
 // 0.5·lr·(1 + cos(π·(t − T_w) / (T − T_w))): lr at t = T_w, 0 at t = T and after. With epochs: as CosineAnnealingLR,
 // floor + 0.5·(lr − floor)·(1 + cos(π·e / int(period_ratio·E))), E = the epochs in T.
 double LearningRateAt(const LrSchedule& schedule, std::int64_t step);
+
+// Of a job that trains, its steps and warm-up resolved.
+LrSchedule ScheduleOf(const JobSpec& spec);
 
 }  // namespace amaes

@@ -16,23 +16,22 @@
 #include "libs/dataset/ledger.h"
 #include "libs/dataset/ledger_reader.h"
 #include "libs/draws/draws.h"
-#include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
-#include "libs/spec/spec_io.h"
-#include "libs/train/adamw.h"
+#include "libs/spec/probe.h"
 #include "libs/train/best_checkpoint.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/checkpoint_writer.h"
 #include "libs/train/failure.h"
 #include "libs/train/final_picture.h"
-#include "libs/train/gradient_buckets.h"
 #include "libs/train/initial_weights.h"
 #include "libs/train/lr_schedule.h"
 #include "libs/train/metrics_log.h"
 #include "libs/train/micro_batch.h"
+#include "libs/train/probe.h"
 #include "libs/train/progress_meter.h"
 #include "libs/train/resume.h"
 #include "libs/train/train_step.h"
+#include "libs/train/trainee.h"
 #include "libs/train/update_guard.h"
 #include "libs/train/validation.h"
 #include "libs/train/validation_pictures.h"
@@ -44,26 +43,10 @@ namespace {
 // Of CheckpointManifest::state.
 constexpr char kGuard[] = "guard";
 constexpr char kBest[] = "best";
+constexpr char kProbed[] = "probed";
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
 constexpr char kCitation[] =
     "AMAES: Augmented Masked Autoencoder Pretraining on Public Brain MRI Data, arXiv:2408.00640";
-
-LrSchedule ScheduleOf(const JobSpec& spec) {
-  const TrainingSpec& training = spec.training();
-  LrSchedule out{.learning_rate = training.optimizer.learning_rate,
-                 .steps = training.schedule.steps,
-                 .warmup_steps = training.schedule.warmup_steps,
-                 .warmup_start_factor = training.schedule.warmup_start_factor};
-  if (spec.kind != JobKind::kFinetune) return out;
-  out.epoch_steps = spec.finetune.epochs.epoch_steps;
-  out.period_ratio = spec.finetune.epochs.period_ratio;
-  out.floor = spec.finetune.epochs.floor;
-  return out;
-}
-
-std::int64_t FrozenSteps(const JobSpec& spec) {
-  return spec.kind == JobKind::kFinetune ? spec.finetune.init.freeze_encoder_steps : 0;
-}
 
 class TrainLoop {
  public:
@@ -85,7 +68,6 @@ class TrainLoop {
 
  private:
   absl::Status MakeState();
-  absl::StatusOr<std::unique_ptr<Network>> NewNetwork() const;
   absl::StatusOr<std::int64_t> MicroBatch();
   absl::StatusOr<std::int64_t> ChooseMicroBatch();
   absl::Status Restore();
@@ -97,12 +79,17 @@ class TrainLoop {
   absl::Status Guard(std::int64_t update, const StepReport& report);
   absl::Status Record(const StepReport& report, double learning_rate);
   absl::Status Validate();
+  bool ProbeIsDue() const;
+  absl::Status Probe();
+  absl::Status MakeUpForProbe();
+  void Note(absl::Span<const ValidationResult> results);
   absl::Status Checkpoint();
   absl::Status Finish();
   CheckpointManifest MakeManifest(std::int64_t metrics_length) const;
   void Phase(const char* phase) { environment_.report(WorkerPhase{phase, step_}); }
-  // What is validated and drawn.
-  const Network& shown() const { return averaged_ ? *averaged_ : *network_; }
+  const Network& network() const { return *trained_.network; }
+  // What is validated, probed and drawn.
+  const Network& shown() const { return averaged_ ? *averaged_ : network(); }
   bool Due(std::int64_t every) const { return every > 0 && (step_ % every == 0 || step_ == spec_.schedule.steps); }
 
   const TrainOptions& options_;
@@ -112,11 +99,9 @@ class TrainLoop {
   const LrSchedule schedule_;
   std::int64_t micro_batch_ = 1;
 
-  std::unique_ptr<Network> network_;
-  std::unique_ptr<AdamW> optimizer_;
+  Trainee trained_;
   std::unique_ptr<WeightAverage> average_;  // null: none is kept
   std::unique_ptr<Network> averaged_;       // shows it
-  std::unique_ptr<GradientBuckets> buckets_;
   std::unique_ptr<TrainStep> train_step_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<LedgerWriter> ledger_;
@@ -132,8 +117,9 @@ class TrainLoop {
   bool stop_ = false;            // all ranks agree
   std::string parent_;           // checkpoint resumed from
   std::map<std::string, std::int64_t> earlier_ledgers_;
-  std::vector<ValidationResult> validated_;  // the newest in this attempt
-  TrainProgress progress_;                   // of the last step
+  std::map<std::string, MetricMap> validated_;  // by split, the newest in this attempt
+  std::int64_t probed_step_ = -1;               // of the newest probe that came to its end
+  TrainProgress progress_;                      // of the last step
 };
 
 absl::StatusOr<TrainResult> TrainLoop::Run() {
@@ -142,65 +128,44 @@ absl::StatusOr<TrainResult> TrainLoop::Run() {
   AMAES_RETURN_IF_ERROR(Restore());
   AMAES_ASSIGN_OR_RETURN(validation_, Validation::Create(options_, environment_, micro_batch_));
   if (step_ == 0) AMAES_RETURN_IF_ERROR(Validate());
+  if (ProbeIsDue()) AMAES_RETURN_IF_ERROR(MakeUpForProbe());
   Phase("train");
   meter_.Resume();
   while (step_ < spec_.schedule.steps && !stop_) {
     AMAES_RETURN_IF_ERROR(OneStep());
-    const bool validate = Due(spec_.validation.every_steps);
-    const bool checkpoint = Due(spec_.checkpoint.every_steps) || step_ == spec_.schedule.steps || stop_;
+    const bool validate = Due(spec_.validation.every_steps), probe = ProbeIsDue();
     if (validate) AMAES_RETURN_IF_ERROR(Validate());
+    if (probe) AMAES_RETURN_IF_ERROR(Probe());
+    const bool checkpoint = Due(spec_.checkpoint.every_steps) || step_ == spec_.schedule.steps || stop_;
     if (checkpoint || best_.step == step_) AMAES_RETURN_IF_ERROR(Checkpoint());
-    if (validate || checkpoint) {
+    if (validate || probe || checkpoint) {
       Phase("train");
       meter_.Resume();
     }
   }
   AMAES_RETURN_IF_ERROR(Finish());
-  return TrainResult{.complete = step_ >= spec_.schedule.steps, .step = step_};
-}
-
-absl::StatusOr<std::unique_ptr<Network>> TrainLoop::NewNetwork() const {
-  absl::StatusOr<std::unique_ptr<Network>> network = MakeNetwork(NetworkOptionsOf(options_.spec));
-  if (absl::IsInvalidArgument(network.status()) || absl::IsNotFound(network.status()))
-    return WithReason(network.status(), "BAD_SPEC", /*retryable=*/false);
-  AMAES_RETURN_IF_ERROR(TensorFailure(network.status()));
-  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network", [&] { (*network)->To(options_.device, at::kFloat); })));
-  return network;
+  return TrainResult{.complete = step_ >= spec_.schedule.steps && !ProbeIsDue(), .step = step_};
 }
 
 absl::Status TrainLoop::MakeState() {
-  AMAES_ASSIGN_OR_RETURN(network_, NewNetwork());
+  AMAES_ASSIGN_OR_RETURN(trained_, MakeTrainee(options_.spec, options_.device, environment_.communicator,
+                                               {.step = -1, .rank = rank_, .attempt = options_.attempt}));
   if (spec_.ema.decay > 0) {
-    AMAES_ASSIGN_OR_RETURN(averaged_, NewNetwork());
+    AMAES_ASSIGN_OR_RETURN(averaged_, NewNetwork(options_.spec, options_.device));
+    AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("average of the weights", [&] {
+      average_ = std::make_unique<WeightAverage>(network().parameters(), trained_.buckets->plan(), spec_.ema.decay);
+      average_->Show(*averaged_, network());
+    })));
   }
-  AMAES_RETURN_IF_ERROR(TensorFailure(CatchTorch("network and optimiser", [&] {
-    std::vector<std::int64_t> sizes;
-    for (const NamedTensor& parameter : network_->parameters()) sizes.push_back(parameter.tensor.numel());
-    const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
-    const auto& optimizer = spec_.optimizer;
-    optimizer_ = std::make_unique<AdamW>(network_->parameters(), plan,
-                                         AdamWOptions{.beta1 = optimizer.beta1,
-                                                      .beta2 = optimizer.beta2,
-                                                      .epsilon = optimizer.epsilon,
-                                                      .weight_decay = optimizer.weight_decay,
-                                                      .late_prefix = network_->encoder_prefix(),
-                                                      .late_updates = FrozenSteps(options_.spec)});
-    if (averaged_) {
-      average_ = std::make_unique<WeightAverage>(network_->parameters(), plan, spec_.ema.decay);
-      average_->Show(*averaged_, *network_);
-    }
-    buckets_ = std::make_unique<GradientBuckets>(network_->parameters(), plan, environment_.communicator,
-                                                 FaultAddress{.step = -1, .rank = rank_, .attempt = options_.attempt});
-  })));
   AMAES_ASSIGN_OR_RETURN(micro_batch_, MicroBatch());
-  train_step_ =
-      std::make_unique<TrainStep>(environment_.objective, *network_, *buckets_, *optimizer_, environment_.communicator,
-                                  TrainStepOptions{.global_batch = spec_.global_batch,
-                                                   .micro_batch = micro_batch_,
-                                                   .lanes = options_.lanes.size(),
-                                                   .clip_norm = spec_.optimizer.clip_norm,
-                                                   .device = options_.device},
-                                  average_.get());
+  train_step_ = std::make_unique<TrainStep>(environment_.objective, network(), *trained_.buckets, *trained_.optimizer,
+                                            environment_.communicator,
+                                            TrainStepOptions{.global_batch = spec_.global_batch,
+                                                             .micro_batch = micro_batch_,
+                                                             .lanes = options_.lanes.size(),
+                                                             .clip_norm = spec_.optimizer.clip_norm,
+                                                             .device = options_.device},
+                                            average_.get());
   return absl::OkStatus();
 }
 
@@ -221,9 +186,9 @@ absl::StatusOr<std::int64_t> TrainLoop::ChooseMicroBatch() {
   if (crops->empty() || crops->front().skipped) return 1;
   const absl::StatusOr<std::int64_t> largest = LargestThatFits(lanes, [&](std::int64_t size) {
     return CatchTorch("probe of the memory", [&] {
-      buckets_->BeginStep(0);
+      trained_.buckets->BeginStep(0);
       const std::vector<const Sample*> samples(size, &crops->front());
-      environment_.objective.Compute(*network_, samples).loss.backward();
+      environment_.objective.Compute(network(), samples).loss.backward();
     });
   });
   if (!largest.ok()) return TensorFailure(largest.status());
@@ -243,7 +208,8 @@ absl::Status TrainLoop::Restore() {
   const auto& [folder, manifest] = **found;
   const std::string name = folder.filename().string();
   AMAES_RETURN_IF_ERROR(WithReason(CheckResumable(manifest, spec_, options_.dataset_digest), "RESUME_REFUSED", false));
-  const absl::Status loaded = Annotate(LoadState(folder, manifest, *network_, *optimizer_, average_.get()), name);
+  const absl::Status loaded =
+      Annotate(LoadState(folder, manifest, network(), *trained_.optimizer, average_.get()), name);
   if (absl::IsFailedPrecondition(loaded)) return WithReason(loaded, "RESUME_REFUSED", /*retryable=*/false);
   AMAES_RETURN_IF_ERROR(StorageFailure(loaded));
   step_ = saved_step_ = manifest.step;
@@ -254,6 +220,9 @@ absl::Status TrainLoop::Restore() {
   if (const auto best = manifest.state.find(kBest); best != manifest.state.end() && best->second.size() == 1) {
     best_ = {.step = manifest.best_step, .value = best->second[0]};
   }
+  if (const auto probed = manifest.state.find(kProbed); probed != manifest.state.end() && probed->second.size() == 1) {
+    probed_step_ = static_cast<std::int64_t>(probed->second[0]);
+  }
   LogInfo("train", "resumed", {{"checkpoint", name}, {"step", step_}});
   return OpenFiles(&manifest);
 }
@@ -261,14 +230,14 @@ absl::Status TrainLoop::Restore() {
 absl::Status TrainLoop::Initialise() {
   if (!options_.initial_weights) return absl::OkStatus();
   const InitialWeights& weights = *options_.initial_weights;
-  const absl::StatusOr<InitPlan> plan = LoadInitialWeights(weights, *network_);
+  const absl::StatusOr<InitPlan> plan = LoadInitialWeights(weights, network());
   if (absl::IsFailedPrecondition(plan.status()) || absl::IsNotFound(plan.status())) {
     return WithReason(plan.status(), "INIT_REFUSED", /*retryable=*/false);
   }
   AMAES_RETURN_IF_ERROR(StorageFailure(plan.status()));
   if (average_) {
     AMAES_RETURN_IF_ERROR(
-        TensorFailure(CatchTorch("average of initial weights", [&] { average_->Restart(network_->parameters()); })));
+        TensorFailure(CatchTorch("average of initial weights", [&] { average_->Restart(network().parameters()); })));
   }
   if (rank_ != 0) return absl::OkStatus();
   const std::string report = InitReportJson(*plan, weights.from, weights.sha256);
@@ -367,21 +336,53 @@ absl::Status TrainLoop::Validate() {
   if (spec_.validation.every_steps == 0) return absl::OkStatus();
   Phase("validate");
   AMAES_ASSIGN_OR_RETURN(const std::vector<ValidationResult> results, validation_->Run(shown(), step_));
-  const std::string& watched = spec_.checkpoint.best_metric;
-  // The first validation is of the initial weights.
-  if (!watched.empty() && step_ > 0) best_ = Better(best_, watched, step_, WatchedValue(results, watched));
-  validated_ = results;
+  Note(results);
   if (!metrics_) return absl::OkStatus();
-  for (const ValidationResult& result : results) {
-    metrics_->Append(result);
-    environment_.report(result);
-  }
   // A picture that fails is no failure.
   const absl::Status pictures =
       WriteValidationPictures(options_, environment_, shown(), step_, validation_->FirstCrops(), results);
   if (!pictures.ok())
     LogWarning("train", "no pictures", {{"step", step_}, {"reason", absl::StatusCodeToString(pictures.code())}});
   return StorageFailure(metrics_->Flush(/*durable=*/false).status());
+}
+
+void TrainLoop::Note(absl::Span<const ValidationResult> results) {
+  const std::string& watched = spec_.checkpoint.best_metric;
+  // The first validation is of the initial weights.
+  if (!watched.empty() && step_ > 0) best_ = Better(best_, watched, step_, WatchedValue(results, watched));
+  for (const ValidationResult& result : results) {
+    validated_[result.split] = result.metrics;
+    if (!metrics_) continue;
+    metrics_->Append(result);
+    environment_.report(result);
+  }
+}
+
+bool TrainLoop::ProbeIsDue() const {
+  return environment_.probe != nullptr && probed_step_ != step_ &&
+         IsProbeStep(step_, environment_.probe->every_steps, spec_.schedule.steps);
+}
+
+absl::Status TrainLoop::Probe() {
+  if (stop_) return absl::OkStatus();
+  Phase("probe");
+  // It may take long: a checkpoint that was begun does not wait for it.
+  AMAES_RETURN_IF_ERROR(writer_.Finish());
+  AMAES_ASSIGN_OR_RETURN(const std::optional<ValidationResult> result,
+                         RunProbe(options_, environment_, *environment_.probe, shown(), step_));
+  stop_ = !result.has_value();
+  if (stop_) return absl::OkStatus();
+  probed_step_ = step_;
+  Note({&*result, 1});
+  return metrics_ ? StorageFailure(metrics_->Flush(/*durable=*/false).status()) : absl::OkStatus();
+}
+
+// An attempt before was stopped in the probe of this step, and left a checkpoint without its result.
+absl::Status TrainLoop::MakeUpForProbe() {
+  AMAES_RETURN_IF_ERROR(Probe());
+  if (stop_) return absl::OkStatus();
+  saved_step_ = -1;
+  return Checkpoint();
 }
 
 absl::Status TrainLoop::Checkpoint() {
@@ -396,7 +397,7 @@ absl::Status TrainLoop::Checkpoint() {
     metrics_length = *length;
   }
   saved_step_ = step_;
-  return writer_.Begin(*network_, *optimizer_, average_.get(), MakeManifest(metrics_length), *ledger_length);
+  return writer_.Begin(network(), *trained_.optimizer, average_.get(), MakeManifest(metrics_length), *ledger_length);
 }
 
 CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
@@ -419,9 +420,10 @@ CheckpointManifest TrainLoop::MakeManifest(std::int64_t metrics_length) const {
   }
   manifest.software = options_.software;
   manifest.metrics = progress_.metrics;
-  for (const ValidationResult& result : validated_) {
-    for (const auto& [name, value] : result.metrics) manifest.metrics[absl::StrCat(result.split, "/", name)] = value;
+  for (const auto& [split, metrics] : validated_) {
+    for (const auto& [name, value] : metrics) manifest.metrics[absl::StrCat(split, "/", name)] = value;
   }
+  if (probed_step_ >= 0) manifest.state[kProbed] = {static_cast<double>(probed_step_)};
   manifest.best_step = best_.step;
   if (best_.step >= 0) manifest.state[kBest] = {best_.value};
   manifest.state[kGuard] = guard_.State();

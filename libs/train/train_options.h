@@ -37,6 +37,15 @@ struct TrainOptions {
   absl::Duration resume_timeout = absl::Minutes(5);  // for rank 0 to verify a checkpoint
 };
 
+// The few-shot probe of a pretraining. All outlive the run.
+struct ProbeParts {
+  JobSpec job;                   // ProbeJob of the spec
+  LaneRange lanes;               // of this rank, in the probe's global batch
+  std::int64_t every_steps = 0;  // of the pretraining, see IsProbeStep; positive
+  DataSource& data;
+  const Objective& objective;
+};
+
 // All outlive the run. `report` and `stop_requested` must not block.
 struct TrainEnvironment {
   DataSource& data;
@@ -46,6 +55,7 @@ struct TrainEnvironment {
   Clock& clock;
   std::function<void(WorkerReport)> report;
   std::function<bool()> stop_requested;
+  const ProbeParts* probe = nullptr;  // null: none
 };
 
 }  // namespace amaes

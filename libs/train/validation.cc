@@ -27,19 +27,20 @@ absl::StatusOr<std::vector<Sample>> OwnCrops(Split split, const TrainOptions& op
 }  // namespace
 
 absl::StatusOr<Validation> Validation::Create(const TrainOptions& options, const TrainEnvironment& environment,
-                                              std::int64_t batch) {
+                                              std::int64_t batch, const std::vector<ValidationSplit>& splits) {
   Validation validation(options, environment, batch);
   if (options.spec.training().validation.every_steps == 0) return validation;
-  AMAES_ASSIGN_OR_RETURN(validation.held_out_, OwnCrops(Split::kHeldOut, options, environment));
-  AMAES_ASSIGN_OR_RETURN(validation.train_, OwnCrops(Split::kTrain, options, environment));
+  for (const auto& [split, name] : splits) {
+    AMAES_ASSIGN_OR_RETURN(std::vector<Sample> own, OwnCrops(split, options, environment));
+    validation.crops_.emplace_back(name, std::move(own));
+  }
   return validation;
 }
 
 absl::StatusOr<std::vector<ValidationResult>> Validation::Run(const Network& network, std::int64_t step) {
   std::vector<ValidationResult> results;
-  for (const auto& [split, crops] : {std::pair<std::string, const std::vector<Sample>*>{"held_out", &held_out_},
-                                     std::pair<std::string, const std::vector<Sample>*>{"train", &train_}}) {
-    absl::StatusOr<std::vector<double>> sums = EvaluateCrops(environment_->objective, network, *crops, batch_);
+  for (const auto& [split, crops] : crops_) {
+    absl::StatusOr<std::vector<double>> sums = EvaluateCrops(environment_->objective, network, crops, batch_);
     AMAES_RETURN_IF_ERROR(TensorFailure(sums.status()));
     AMAES_RETURN_IF_ERROR(CollectiveFailure(AllReduceSum(*sums, environment_->communicator, options_->device)));
     if ((*sums)[Objective::kSamples] == 0) continue;
@@ -49,8 +50,9 @@ absl::StatusOr<std::vector<ValidationResult>> Validation::Run(const Network& net
 }
 
 std::vector<std::pair<std::string, const Sample*>> Validation::FirstCrops() const {
-  const auto first = [](const std::vector<Sample>& crops) { return crops.empty() ? nullptr : &crops.front(); };
-  return {{"held_out", first(held_out_)}, {"train", first(train_)}};
+  std::vector<std::pair<std::string, const Sample*>> first;
+  for (const auto& [split, crops] : crops_) first.emplace_back(split, crops.empty() ? nullptr : &crops.front());
+  return first;
 }
 
 }  // namespace amaes

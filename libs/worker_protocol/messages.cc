@@ -28,6 +28,7 @@ void ToProto(const WorkerStart& in, v1::WorkerCommand& message) {
   out.set_last_lane(in.last_lane);
   out.set_staging_folder(Text(in.staging_folder));
   out.set_previous_folder(Text(in.previous_folder));
+  out.set_probe_dataset_folder(Text(in.probe_dataset_folder));
 }
 WorkerStart FromProto(const v1::WorkerStart& in) {
   return {.protocol_version = in.protocol_version(),
@@ -44,7 +45,8 @@ WorkerStart FromProto(const v1::WorkerStart& in) {
           .first_lane = in.first_lane(),
           .last_lane = in.last_lane(),
           .staging_folder = in.staging_folder(),
-          .previous_folder = in.previous_folder()};
+          .previous_folder = in.previous_folder(),
+          .probe_dataset_folder = in.probe_dataset_folder()};
 }
 
 void Fill(const KeyValue& in, v1::KeyValue& out) {
@@ -247,8 +249,8 @@ absl::Status WithoutContent(absl::string_view what) {
 }  // namespace
 
 bool TakesPart(const std::string& phase) {
-  return phase == "train" || phase == "validate" || phase == "checkpoint" || phase == "scan" || phase == "read" ||
-         phase == "publish" || phase == "predict" || phase == "report";
+  return phase == "train" || phase == "validate" || phase == "probe" || phase == "checkpoint" || phase == "scan" ||
+         phase == "read" || phase == "publish" || phase == "predict" || phase == "report";
 }
 
 std::string EncodeCommand(const WorkerCommand& command) { return Encode<v1::WorkerCommand>(command); }

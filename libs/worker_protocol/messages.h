@@ -29,6 +29,7 @@ struct WorkerStart {
   int device_index = -1;  // GPU; -1 = CPU
   std::int64_t first_lane = 0, last_lane = 0;
   std::string staging_folder{}, previous_folder{};
+  std::string probe_dataset_folder{};
   bool operator==(const WorkerStart&) const = default;
 };
 struct KeyValue {
@@ -68,7 +69,7 @@ struct TrainProgress {
 };
 struct ValidationResult {
   std::int64_t step = 0;
-  std::string split{};  // held_out or train
+  std::string split{};  // held_out, train or probe
   MetricMap metrics{};
   bool operator==(const ValidationResult&) const = default;
 };

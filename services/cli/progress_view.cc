@@ -240,7 +240,7 @@ std::vector<std::string> RenderJob(const v1::Job& job, absl::Time now, const Vie
     add(absl::StrCat("  ", Losses(job.training())));
     add(absl::StrCat("  ", Speed(job.training())));
     add(absl::StrCat("  ", CheckpointAge(job.training(), now)));
-    for (const char* split : {"held_out", "train"}) {
+    for (const char* split : {"held_out", "train", "probe"}) {
       if (const v1::Validation* v = Newest(job.training(), split)) add(absl::StrCat("  ", ValidationText(*v)));
     }
   } else if (job.has_ingest()) {
@@ -296,7 +296,7 @@ std::string RenderOutcome(const v1::Job& job) {
   }
   if (const std::string why = WhyText(job); !why.empty()) absl::StrAppend(&text, "\n  ", why);
   if (job.has_training()) {
-    for (const char* split : {"held_out", "train"}) {
+    for (const char* split : {"held_out", "train", "probe"}) {
       const v1::Validation* last = Newest(job.training(), split);
       if (last == nullptr) continue;
       for (const v1::Validation& first : job.training().validations()) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/errors.h"
+#include "libs/spec/probe.h"
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/dataset_witnesses.h"
 
@@ -211,6 +212,13 @@ SeenVolumes SeenOf(const DatasetVersion& version, const std::vector<std::size_t>
   return seen;
 }
 
+// Beside JobRecord::dataset: what the job's probe reads. "" = nothing.
+std::string ProbeDatasetOf(const JobRecord& job) {
+  const absl::StatusOr<JobSpec> spec = SpecFromCompleteJson(job.spec_json);
+  if (!spec.ok() || !HasProbe(*spec)) return "";
+  return At(spec->pretrain.probe.dataset, spec->pretrain.probe.version);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> JobsInUse(StoreReader& store, const std::string& dataset,
@@ -218,8 +226,11 @@ absl::StatusOr<std::vector<std::string>> JobsInUse(StoreReader& store, const std
   AMAES_ASSIGN_OR_RETURN(const std::vector<JobRecord> live, store.LiveJobs());
   std::vector<std::string> jobs;
   for (const JobRecord& job : live) {
-    const bool uses = std::any_of(versions.begin(), versions.end(),
-                                  [&](std::int64_t version) { return job.dataset == At(dataset, version); });
+    const std::string probe = ProbeDatasetOf(job);
+    const bool uses = std::any_of(versions.begin(), versions.end(), [&](std::int64_t version) {
+      const std::string name = At(dataset, version);
+      return job.dataset == name || probe == name;
+    });
     if (uses) jobs.push_back(job.id.value);
   }
   return jobs;

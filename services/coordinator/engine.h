@@ -144,6 +144,7 @@ class Engine {
     JobSpec spec;
     std::string dataset;  // NAME@VERSION
     std::string notes;    // for people: what the selection came to
+    std::int64_t pass_length = 0;
   };
   absl::StatusOr<Resolved> Resolve(ParsedSpec parsed);
   absl::StatusOr<Resolved> ResolveFinetune(const ParsedSpec& parsed, const absl::StatusOr<DatasetRecord>& record,
@@ -159,6 +160,8 @@ class Engine {
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);
   // Adds what is wrong with init.from.   - Unavailable, errors of the store.
   absl::Status ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems);
+  // Fills what the probe's dataset says, and `notes`; or adds what is wrong.   - errors of the store, of the catalogue.
+  absl::Status ResolveProbe(JobSpec& spec, std::string& notes, std::vector<SpecProblem>& problems);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
   absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,

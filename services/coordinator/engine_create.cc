@@ -13,6 +13,7 @@
 #include "libs/dataset/ingest_plan.h"
 #include "libs/dataset/selection.h"
 #include "libs/rpc/errors.h"
+#include "libs/spec/probe.h"
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
@@ -101,7 +102,7 @@ absl::StatusOr<Engine::Resolved> Engine::ResolveFinetune(const ParsedSpec& parse
   if (!record.ok()) return record.status();
   JobSpec spec = ResolveSpec(parsed.spec, facts);
   AMAES_RETURN_IF_ERROR(CheckScriptOf(spec));
-  return Resolved{std::move(spec), NameOf(*record), notes};
+  return Resolved{std::move(spec), NameOf(*record), notes, facts.pass_length};
 }
 
 absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
@@ -119,7 +120,7 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
     if (!problems.empty()) return InvalidSpec(problems);
     if (parsed.spec.kind == JobKind::kEvaluate) return ResolveEvaluation(parsed.spec);
     AMAES_RETURN_IF_ERROR(CheckDatasetContract(parsed.spec.ingest));
-    return Resolved{ResolveSpec(parsed.spec, {}), "", ""};
+    return Resolved{ResolveSpec(parsed.spec, {}), "", "", 0};
   }
   const TrainingSpec::Dataset& wanted = parsed.spec.training().dataset;
   const absl::StatusOr<DatasetRecord> record = FindDataset(wanted);
@@ -135,12 +136,16 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   for (SelectionProblem& problem : selecting) {
     problems.push_back({absl::StrCat("dataset.", problem.field), std::move(problem.message)});
   }
+  std::string probe;
+  AMAES_RETURN_IF_ERROR(ResolveProbe(parsed.spec, probe, problems));
   if (!problems.empty()) return InvalidSpec(problems);
   if (!record.ok()) return record.status();
   const std::int64_t length = selects ? selection.size() : record->training_volumes;
   JobSpec spec = ResolveSpec(parsed.spec, {record->version, record->digest, length, selection.digest});
   AMAES_RETURN_IF_ERROR(CheckScriptOf(spec));
-  return Resolved{std::move(spec), NameOf(*record), selects ? NotesOn(selection, *record) : ""};
+  std::string notes = selects ? NotesOn(selection, *record) : "";
+  if (!probe.empty()) absl::StrAppend(&notes, notes.empty() ? "" : "; ", probe);
+  return Resolved{std::move(spec), NameOf(*record), std::move(notes), length};
 }
 
 // Tries a network that is a file, and notes which file that was and how large it is.
@@ -193,6 +198,12 @@ absl::StatusOr<std::optional<StoreReader::RequestRecord>> Engine::StoreJob(const
                              evaluates ? spec.evaluate.dataset.version : spec.training().dataset.version));
       AMAES_RETURN_IF_ERROR(CheckNotRetired(dataset));
     }
+    if (HasProbe(spec)) {
+      const PretrainSpec::Probe& probe = spec.pretrain.probe;
+      AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset,
+                             amaes::FindDataset(transaction, probe.dataset, probe.version));
+      AMAES_RETURN_IF_ERROR(CheckNotRetired(dataset));
+    }
     do {
       record.id = JobId(options_.make_job_id());
     } while (transaction.GetJob(record.id).ok());
@@ -231,7 +242,7 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
   const JobSpec& spec = resolved.spec;
   result.estimate = EstimateSpec(spec);
   if (request.validate_only) {
-    EstimateTime(store_, spec, result.estimate);
+    EstimateTime(store_, spec, resolved.pass_length, result.estimate);
     result.job.spec = spec;
     result.job.record = record;
     result.job.record.message = resolved.notes;

@@ -8,6 +8,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/init_source.h"
 #include "libs/spec/cases.h"
+#include "libs/spec/probe.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
 
@@ -114,6 +115,41 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
     return refuse(absl::StrCat(defect, "; or set init.allow_mismatch: true"));
   facts.init_path = file->path.string();
   facts.init_sha256 = file->sha256;
+  return absl::OkStatus();
+}
+
+absl::Status Engine::ResolveProbe(JobSpec& spec, std::string& notes, std::vector<SpecProblem>& problems) {
+  PretrainSpec::Probe& probe = spec.pretrain.probe;
+  if (!HasProbe(spec) || probe.dataset.empty()) return absl::OkStatus();  // said by ValidateSpec
+  const FinetuneSpec finetune = ProbeJob(spec.pretrain).finetune;
+  const absl::StatusOr<DatasetRecord> record = FindDataset(finetune.dataset);
+  if (absl::IsNotFound(record.status()) || absl::IsFailedPrecondition(record.status())) {
+    problems.push_back({"probe.dataset", std::string(record.status().message())});
+    return absl::OkStatus();
+  }
+  AMAES_RETURN_IF_ERROR(record.status());
+  AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> version,
+                         catalogues_.Get(DatasetFolder(record->name, record->version)));
+  DatasetFacts facts;
+  std::string found;
+  std::vector<SpecProblem> wrong;
+  ResolveCases(*version, finetune, facts, found, wrong);
+  if (wrong.empty()) {
+    AMAES_ASSIGN_OR_RETURN(const LabelledCases cases, FindCases(*version, CaseOptionsOf(finetune)));
+    if (cases.validation.empty()) {
+      wrong.push_back({"dataset", absl::StrCat(record->name, "@", record->version,
+                                               " has one labelled subject that is not held out: a probe trains on some "
+                                               "and is measured on others")});
+    }
+  }
+  for (const SpecProblem& problem : wrong) problems.push_back(ProblemOfProbe(problem));
+  if (!wrong.empty()) return absl::OkStatus();
+  probe.version = record->version;
+  probe.digest = record->digest;
+  probe.classes = facts.classes;
+  probe.in_channels = facts.in_channels;
+  probe.out_channels = facts.out_channels;
+  notes = absl::StrCat("probe on ", record->name, "@", record->version, ": ", found);
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/dataset/sample_stream.h"
 #include "libs/scheduler/dependencies.h"
+#include "libs/spec/probe.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/metric_names.h"
 
@@ -185,6 +186,10 @@ StartWorkerCommand Engine::StartCommand(const LiveJob& job, int rank) {
     const LaneRange lanes = LanesOf(rank, start.world_size, job.spec.training().global_batch, job.spec.group());
     start.first_lane = lanes.first;
     start.last_lane = lanes.last;
+    if (HasProbe(job.spec)) {
+      const PretrainSpec::Probe& probe = job.spec.pretrain.probe;
+      start.probe_dataset_folder = DatasetFolder(probe.dataset, probe.version).string();
+    }
   } else if (job.spec.kind == JobKind::kEvaluate) {
     const EvaluateSpec::Dataset& dataset = job.spec.evaluate.dataset;
     start.dataset_folder = DatasetFolder(dataset.name, dataset.version).string();

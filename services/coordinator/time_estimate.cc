@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "libs/spec/probe.h"
 #include "services/coordinator/progress.h"
 
 namespace amaes {
@@ -32,16 +33,32 @@ std::optional<double> MeasuredRate(StoreReader& store, const JobSpec& spec, std:
   return std::nullopt;
 }
 
+// As measured, else as assumed; 0 = not known.
+double RateOf(StoreReader& store, const JobSpec& spec, std::string& basis) {
+  const double measured = MeasuredRate(store, spec, basis).value_or(0);
+  return measured > 0 ? measured : AssumedSamplesPerSecond(spec, basis);
+}
+
+double ProbeSeconds(StoreReader& store, const JobSpec& spec, std::int64_t pass_length) {
+  if (!HasProbe(spec) || pass_length == 0) return 0;
+  const PretrainSpec& job = spec.pretrain;
+  const std::int64_t every = StepsOfPasses(job.probe.every_passes, pass_length, job.global_batch);
+  const std::int64_t probes = (job.schedule.steps + every - 1) / every;
+  std::string basis;
+  const double rate = RateOf(store, ProbeJob(job), basis);
+  return rate > 0 ? static_cast<double>(probes * job.probe.steps * job.probe.global_batch) / rate : 0;
+}
+
 }  // namespace
 
-void EstimateTime(StoreReader& store, const JobSpec& spec, SpecEstimate& estimate) {
+void EstimateTime(StoreReader& store, const JobSpec& spec, std::int64_t pass_length, SpecEstimate& estimate) {
   if (!spec.trains()) return;
   std::string basis;
-  const double rate = MeasuredRate(store, spec, basis).value_or(0);
-  const double samples_per_second = rate > 0 ? rate : AssumedSamplesPerSecond(spec, basis);
+  const double samples_per_second = RateOf(store, spec, basis);
   if (!(samples_per_second > 0)) return;
   const TrainingSpec& job = spec.training();
-  estimate.seconds = static_cast<double>(job.schedule.steps * job.global_batch) / samples_per_second;
+  estimate.seconds = static_cast<double>(job.schedule.steps * job.global_batch) / samples_per_second +
+                     ProbeSeconds(store, spec, pass_length);
   estimate.basis = basis;
 }
 

@@ -7,7 +7,8 @@
 namespace amaes {
 
 // Sets `estimate.seconds` and `estimate.basis`: by the speed of the newest job with the same network, patch, precision and kind
-// of device, per worker; else by an assumed rate. Leaves them for a job that does not train.
-void EstimateTime(StoreReader& store, const JobSpec& spec, SpecEstimate& estimate);
+// of device, per worker; else by an assumed rate. Its probes count, with `pass_length` samples in a pass. Leaves them for a job
+// that does not train.
+void EstimateTime(StoreReader& store, const JobSpec& spec, std::int64_t pass_length, SpecEstimate& estimate);
 
 }  // namespace amaes

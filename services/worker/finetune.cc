@@ -48,7 +48,8 @@ absl::StatusOr<std::unique_ptr<FinetuneData>> FinetuneData::Open(const WorkerSta
   auto data = std::make_unique<FinetuneData>();
   absl::StatusOr<LabelledCases> cases = FindCases(version, CaseOptionsOf(spec));
   AMAES_RETURN_IF_ERROR(BadSpec(cases.status()));
-  if (cases->digest != spec.dataset.selection) {
+  // A probe names none: the version's digest and its fields say all.
+  if (!spec.dataset.selection.empty() && cases->digest != spec.dataset.selection) {
     return BadSpec(
         absl::FailedPreconditionError(absl::StrCat("the spec names the cases '", spec.dataset.selection,
                                                    "', the dataset has '", cases->digest, "': submit the job again")));

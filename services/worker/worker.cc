@@ -17,6 +17,7 @@
 #include "libs/dataset/selection.h"
 #include "libs/loader/sample_reader.h"
 #include "libs/spec/augment_choice.h"
+#include "libs/spec/probe.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/make_objective.h"
@@ -25,6 +26,7 @@
 #include "services/worker/device.h"
 #include "services/worker/evaluate_job.h"
 #include "services/worker/finetune.h"
+#include "services/worker/probe_data.h"
 
 namespace amaes {
 namespace {
@@ -43,6 +45,16 @@ std::vector<std::string> Inconsistencies(const WorkerStart& start, const JobSpec
   std::vector<std::string> problems;
   if (training.schedule.steps <= 0) problems.push_back("schedule.steps is not resolved");
   if (training.schedule.warmup_steps < 0) problems.push_back("schedule.warmup_steps is not resolved");
+  if (spec.kind == JobKind::kFinetune && training.dataset.selection.empty())
+    problems.push_back("dataset.selection is not resolved");
+  if (HasProbe(spec)) {
+    const PretrainSpec::Probe& probe = spec.pretrain.probe;
+    if (probe.digest.empty() || probe.out_channels == 0) problems.push_back("probe is not resolved");
+    if (start.world_size > probe.global_batch) {
+      problems.push_back(
+          absl::StrCat("probe.global_batch ", probe.global_batch, " is less than the ", start.world_size, " workers"));
+    }
+  }
   if (start.rank < 0 || start.rank >= start.world_size || start.world_size > training.global_batch / spec.group()) {
     problems.push_back(absl::StrCat("rank ", start.rank, " of ", start.world_size,
                                     " workers does not go with global_batch ", training.global_batch, " in groups of ",
@@ -78,6 +90,10 @@ absl::StatusOr<std::unique_ptr<Communicator>> OpenCommunicator(const WorkerStart
   options.device_index = start.device_index;
   options.start_timeout = kStartTimeout;
   options.collective_timeout = CollectiveTimeout(spec, device);
+  if (HasProbe(spec)) {
+    options.collective_timeout =
+        std::max(options.collective_timeout, CollectiveTimeout(ProbeJob(spec.pretrain), device));
+  }
   return device.is_cuda() ? MakeNcclCommunicator(options, store) : MakeGlooCommunicator(options, store);
 }
 
@@ -160,6 +176,8 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
     AMAES_ASSIGN_OR_RETURN(selection, SelectVolumes(*version, training.dataset));
     if (start.rank == 0) SayAnonymised(*version, spec.pretrain);
   }
+  AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<ProbeData> probe,
+                         ProbeData::Open(start, spec, selection ? selection->size() : 0, *device, clock));
   AgentStore store(link);
   link.Report(WorkerPhase{"rendezvous", 0});
   absl::StatusOr<std::unique_ptr<Communicator>> communicator = OpenCommunicator(start, spec, *device, store);
@@ -188,7 +206,8 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
                                      .store = store,
                                      .clock = clock,
                                      .report = [&link](WorkerReport report) { link.Report(std::move(report)); },
-                                     .stop_requested = [&link] { return link.stop_requested().has_value(); }};
+                                     .stop_requested = [&link] { return link.stop_requested().has_value(); },
+                                     .probe = probe ? &probe->parts() : nullptr};
   return amaes::Train(options, environment);
 }
 

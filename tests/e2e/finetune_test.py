@@ -19,6 +19,13 @@ FINETUNE = {
     "init": {"from": "job:pre", "freeze_encoder_steps": 4},
     "checkpoint": {"every_steps": 4, "keep": 10}, "validation": {"every_steps": 12, "crops": 1},
 }
+# Fourteen training volumes, four a step: a pass is three steps, with a probe after each.
+PROBED = {
+    **amaes.SPEC, "name": "probed", "dataset": {"name": "labelled"}, "schedule": {"steps": 6, "warmup_steps": 1},
+    "checkpoint": {"every_steps": 100, "keep": 1, "best_metric": "probe_dice"}, "validation": {"every_steps": 0},
+    "probe": {"every_passes": 1, "dataset": "labelled", "channels": "FLAIR,T1w", "classes": FINETUNE["labels"]["classes"], "background": "1",
+              "train_cases": 3, "steps": 8, "learning_rate": 5e-3, "crops": 1},
+}
 
 
 def tensors(path):
@@ -120,6 +127,74 @@ class FinetuneTest(unittest.TestCase):
         self.assertEqual(killed["attempt"], 2)
         self.assertEqual(killed["digests"], end["digests"])
         self.assertTrue(killed["audit"]["proved"], killed["audit"])
+
+    def probed(self, spec, fault=None):
+        """A pretraining: its end, and the Dice of each of its probes by step."""
+        home = self.home()
+        with amaes.Service(home, fault=fault) as service:
+            service.run("submit", "-f", self.write("probed.json", spec), "--wait")
+            job = service.json("job", "show", "probed")
+            step, digests = amaes.final_weights(service, "probed")
+            end = {"home": home, "step": step, "digests": digests, "attempt": job["attempt"], "shown": service.run("job", "show", "probed")}
+            lines = [json.loads(line) for line in (pathlib.Path(home) / "jobs" / job["id"] / "metrics.jsonl").read_text().splitlines()]
+            end["dice"] = {line["step"]: line["dice"] for line in lines if line.get("split") == "probe"}
+            if end["dice"]:
+                self.assertEqual([int(v["step"]) for v in job["training"]["validations"] if v["split"] == "probe"], sorted(end["dice"]))
+                pulled = home / "best"
+                service.run("ckpt", "pull", "probed", "--best", "--to", pulled)
+                end["best"] = json.loads((pulled / "manifest.json").read_text())["step"]
+            self.assertTrue(service.json("job", "audit", "probed")["proved"])
+            return end
+
+    def test_a_probe_says_which_pretrained_encoder_is_the_best(self):
+        end = self.probed(PROBED)
+        self.assertEqual(end["step"], 6)
+        self.assertEqual(sorted(end["dice"]), [3, 6])
+        self.assertGreater(min(end["dice"].values()), 0)
+        self.assertEqual(end["best"], max(end["dice"], key=end["dice"].get))
+        self.assertIn("probe    step 6: dice", end["shown"])
+
+        alone = self.probed({key: value for key, value in PROBED.items() if key != "probe"} | {"checkpoint": {"every_steps": 100}})
+        self.assertEqual(alone["dice"], {})
+        self.assertEqual(alone["digests"], end["digests"], "a probe changes nothing of the pretraining")
+
+        killed = self.probed(PROBED, "point=probe,step=6,attempt=1,rank=1,kill=self")
+        self.assertEqual(killed["attempt"], 2)
+        for key in ("digests", "dice", "best"):
+            self.assertEqual(killed[key], end[key], key)
+
+    def test_a_probe_that_cannot_work_is_refused_before_a_slot_is_taken(self):
+        with amaes.Service(self.home()) as service:
+            def refused(*settings, expect=2):
+                return service.run("submit", "-f", self.write("probed.json", PROBED), *settings, expect=expect)
+
+            dry = refused("--dry-run", expect=0)
+            self.assertIn("probe on labelled@1: 3 training cases, 2 for validation", dry)
+            text = refused("--set", "probe.classes=white=4")
+            self.assertIn("probe.classes", text)
+            self.assertIn("declare them in probe.classes", text)
+            self.assertIn("probe.train_cases: 99 are asked for", refused("--set", "probe.train_cases=99"))
+            self.assertIn("case has no T2w", refused("--set", "probe.channels=FLAIR,T2w").replace("cases have", "case has"))
+            self.assertIn("no dataset 'none'", refused("--set", "probe.dataset=none"))
+            self.assertIn("no dataset 'labelled@9'", refused("--set", "probe.version=9"))
+            self.assertIn("1 is less than workers 2", refused("--set", "probe.global_batch=1"))
+            self.assertIn("set probe.every_passes", refused("--set", "probe.every_passes=0"))
+            self.assertNotIn("probed", [job["spec"]["name"] for job in service.json("job", "ls").get("jobs", [])])
+
+            pair = pathlib.Path(self.folder.name) / "pair"
+            pair.mkdir()
+            rows = (pathlib.Path(self.folder.name) / "scans" / "scans.csv").read_text().splitlines()[:5]
+            for name in {cell for row in rows[1:] for cell in row.split(",") if cell.endswith(".gz")}:
+                (pair / name).hardlink_to(pathlib.Path(self.folder.name) / "scans" / name)
+            (pair / "scans.csv").write_text("\n".join(rows) + "\n")
+            service.run("dataset", "add", "pair", "--from", pair, "--layout", "csv", "--spacing", "native", "--held-out", "0.5", "--wait")
+            self.assertIn("pair@1 has one labelled subject that is not held out",
+                          refused("--set", "probe.dataset=pair", "--set", "probe.train_cases=1"))
+
+            # It waits for a GPU that is not there; what its probes will read stays.
+            service.run("submit", "-f", self.write("probed.json", PROBED), "--set", "dataset.name=pair", "--set", "device=gpu")
+            self.assertIn("is being used by", service.run("dataset", "rm", "labelled@1", expect=8))
+            service.run("job", "cancel", "probed")
 
     def test_from_scratch_is_one_switch(self):
         home = self.home()

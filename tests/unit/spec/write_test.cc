@@ -26,14 +26,17 @@ TEST(SpecToJson, IsCanonical) {
       R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
       R"("network":{"name":"unet_b","filters":0,"decoder":"auto","skips":"auto","script":"","encoder_prefix":"",)"
       R"("script_digest":"","script_parameters":0},"patch":128,"objective":{"name":"masked","group":4},)"
-      R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole"},)"
+      R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole","anonymised":"exclude"},)"
       R"("augment":{"preset":"intended","grid":"preset","border":"preset","ringing":"preset","gamma_epsilon":0.0},)"
       R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01,"clip_norm":0.0},)"
       R"("guard":{"spike_factor":0.0,"max_skipped":10},"ema":{"decay":0.0},)"
       R"("schedule":{"steps":0,"passes":100.0,"warmup_steps":-1,"warmup_start_factor":0.001},"global_batch":16,)"
       R"("micro_batch":1,"workers":1,"device":"auto","precision":"fp32","deterministic":false,"threads_per_worker":1,)"
       R"("seed":1,"checkpoint":{"every_steps":500,"keep":3,"best_metric":""},"validation":{"every_steps":500,"crops":8},)"
-      R"("loader":{"threads":1,"prefetch":4,"cache_mib":256,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3}})");
+      R"("loader":{"threads":1,"prefetch":4,"cache_mib":256,"on_damage":"fail"},"restart":{"max_restarts":10,"no_progress_limit":3},)"
+      R"("probe":{"every_passes":0.0,"dataset":"","version":0,"digest":"","channels":"","classes":"","regions":false,)"
+      R"("background":"","train_cases":20,"validation_share":0.2,"steps":200,"global_batch":2,"learning_rate":0.0001,)"
+      R"("crops":2,"in_channels":0,"out_channels":0}})");
   JobSpec ingest;
   ingest.kind = JobKind::kIngest;
   EXPECT_EQ(

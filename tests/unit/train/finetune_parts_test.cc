@@ -8,11 +8,13 @@
 
 #include <map>
 
+#include "absl/strings/match.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/safetensors.h"
 #include "libs/models/unet.h"
 #include "libs/train/adamw.h"
+#include "libs/train/failure.h"
 #include "libs/train/initial_weights.h"
 #include "libs/train/lr_schedule.h"
 
@@ -152,6 +154,34 @@ TEST_F(InitialWeightsTest, AMisfitChangesNothingUnlessItIsAllowed) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not the one that was there at submit")));
   weights.path = folder_.path() / "none.safetensors";
   EXPECT_THAT(LoadInitialWeights(weights, *same), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// In memory, as a probe does.
+TEST_F(InitialWeightsTest, AnEncoderIsTakenFromAnotherNetwork) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
+  for (const std::int64_t channels : {1, 2}) {
+    const std::unique_ptr<Network> network = Segmenter(4, channels), untouched = Segmenter(4, channels);
+    ASSERT_OK(TakeEncoder(*pretrained, *network));
+    int taken = 0;
+    for (const auto& [name, tensor] : network->parameters()) {
+      if (!absl::StartsWith(name, "encoder.")) {
+        EXPECT_TRUE(at::equal(tensor, Find(*untouched, name))) << name;
+        continue;
+      }
+      ++taken;
+      const at::Tensor source = Find(*pretrained, name);
+      const bool stem = tensor.sizes() != source.sizes();
+      EXPECT_EQ(stem, channels == 2 && name == "encoder.in_conv.conv1.conv.weight") << name;
+      EXPECT_TRUE(at::equal(tensor, stem ? (source / 2).expand(tensor.sizes()) : source)) << name;
+      EXPECT_NE(tensor.const_data_ptr(), source.const_data_ptr());
+    }
+    EXPECT_EQ(taken, 40);
+  }
+  const std::unique_ptr<Network> wider = Segmenter(8), before = Segmenter(8);
+  const absl::Status status = TakeEncoder(*pretrained, *wider);
+  EXPECT_EQ(FailureOf(status).reason, "INIT_REFUSED");
+  EXPECT_THAT(status.message(), HasSubstr("the encoder does not fit"));
+  EXPECT_TRUE(at::equal(wider->parameters()[0].tensor, before->parameters()[0].tensor));
 }
 
 }  // namespace

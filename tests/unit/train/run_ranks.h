@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,10 +17,12 @@
 #include "libs/base/testing/fake_clock.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/dataset/ledger.h"
+#include "libs/spec/probe.h"
 #include "libs/spec/spec_io.h"
 #include "libs/train/make_objective.h"
 #include "libs/train/train_loop.h"
 #include "tests/unit/collective/memory_store.h"
+#include "tests/unit/train/labelled_source.h"
 #include "tests/unit/train/synthetic_source.h"
 
 namespace amaes {
@@ -45,9 +48,11 @@ struct Attempt {
   std::filesystem::path folder = {};
   AttemptNumber number = 1;
   int world_size = 1;
-  std::int64_t stop_after = -1;  // progress of this step makes rank `stop_rank` ask for a stop
+  std::int64_t stop_after = -1;     // progress of this step makes rank `stop_rank` ask for a stop
+  std::int64_t stop_in_probe = -1;  // the same, of the probe of this step
   int stop_rank = 0;
   SyntheticSource source = {};
+  LabelledSource labelled = {};  // of probes
   // Wraps a rank's communicator, for faults.
   std::function<std::unique_ptr<Communicator>(std::unique_ptr<Communicator>)> wrap = {};
 };
@@ -80,6 +85,30 @@ inline TrainOptions OptionsOf(const Attempt& attempt, int rank) {
   return options;
 }
 
+// What a rank's probes need.
+struct ProbeFixture {
+  JobSpec job;
+  LabelledSource source;
+  std::unique_ptr<Objective> objective;
+  ProbeParts parts;
+
+  ProbeFixture(const Attempt& attempt, int rank)
+      : job(ProbeJob(attempt.job.pretrain)),
+        source(attempt.labelled),
+        objective(*MakeObjective(job, at::kCPU)),
+        parts{.job = job,
+              .lanes = LanesOf(rank, attempt.world_size, job.finetune.global_batch),
+              .every_steps = StepsOfPasses(attempt.job.pretrain.probe.every_passes, attempt.source.volumes,
+                                           attempt.job.pretrain.global_batch),
+              .data = source,
+              .objective = *objective} {
+    source.options.seed = job.finetune.seed;
+    source.options.patch = job.finetune.patch;
+    source.options.global_batch = job.finetune.global_batch;
+    source.options.lanes = parts.lanes;
+  }
+};
+
 inline AttemptResult RunAttempt(const Attempt& attempt) {
   AttemptResult result;
   result.ranks.resize(attempt.world_size, absl::UnknownError("did not run"));
@@ -103,9 +132,13 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
                         .global_batch = spec.global_batch,
                         .lanes = options.lanes};
       const std::unique_ptr<Objective> objective = *MakeObjective(attempt.job, at::kCPU);
+      std::optional<ProbeFixture> probe;
+      if (HasProbe(attempt.job)) probe.emplace(attempt, rank);
       const auto report = [&](WorkerReport value) {
         const auto* phase = std::get_if<TrainProgress>(&value);
         if (phase != nullptr && phase->step == attempt.stop_after && rank == attempt.stop_rank) stop = true;
+        const WorkerReport probing = WorkerPhase{"probe", attempt.stop_in_probe};
+        if (value == probing && rank == attempt.stop_rank) stop = true;
         clock.Advance(absl::Seconds(1));
         if (rank == 0) result.reports.push_back(std::move(value));
       };
@@ -119,7 +152,8 @@ inline AttemptResult RunAttempt(const Attempt& attempt) {
                                            .store = store,
                                            .clock = clock,
                                            .report = report,
-                                           .stop_requested = stop_requested});
+                                           .stop_requested = stop_requested,
+                                           .probe = probe ? &probe->parts : nullptr});
     });
   }
   for (std::thread& thread : threads) thread.join();

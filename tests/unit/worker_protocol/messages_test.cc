@@ -28,7 +28,8 @@ std::vector<WorkerCommand> EveryCommand() {
                       .first_lane = 10,
                       .last_lane = 12,
                       .staging_folder = "/data/staging",
-                      .previous_folder = "/data/datasets/brains/1"},
+                      .previous_folder = "/data/datasets/brains/1",
+                      .probe_dataset_folder = "/data/datasets/labelled/4"},
           KeyValue{.key = "rank/0", .value = "10.0.0.7:4000", .aborted = true},
           WorkerStop{.reason = "cancelled by the user"}};
 }
