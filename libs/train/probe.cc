@@ -21,7 +21,7 @@ namespace {
 
 // False: given up.
 absl::StatusOr<bool> Finetune(const TrainOptions& options, const TrainEnvironment& environment, const ProbeParts& probe,
-                              const Trainee& trainee, std::int64_t step) {
+                              const Trainee& trainee, std::int64_t step, const ProbeHooks& hooks) {
   const TrainingSpec& spec = options.spec.training();
   absl::StatusOr<std::unique_ptr<Loader>> loader = environment.data.OpenLoader(0, nullptr);
   AMAES_RETURN_IF_ERROR(DataFailure(loader.status()));
@@ -35,11 +35,11 @@ absl::StatusOr<bool> Finetune(const TrainOptions& options, const TrainEnvironmen
                         .device = options.device});
   std::int64_t left_out = 0, skipped = 0;
   for (std::int64_t update = 1; update <= spec.schedule.steps; ++update) {
-    const StepFlags flags{.stop = environment.stop_requested()};
     AMAES_RETURN_IF_ERROR(train_step.ComputeGradients(
-        update, [&] { return (*loader)->Next(); }, flags));
+        update, [&] { return (*loader)->Next(); }, hooks.flags()));
     AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step.Update(update, LearningRateAt(schedule, update - 1)));
     FaultPoint("probe", {.step = step, .rank = environment.communicator.rank(), .attempt = options.attempt});
+    AMAES_RETURN_IF_ERROR(hooks.after_step(report));
     if (report.stop_requests > 0) return false;
     left_out += report.left_out ? 1 : 0;
     skipped += report.skipped;
@@ -52,13 +52,12 @@ absl::StatusOr<bool> Finetune(const TrainOptions& options, const TrainEnvironmen
 
 absl::StatusOr<std::optional<ValidationResult>> Run(const TrainOptions& options, const TrainEnvironment& environment,
                                                     const ProbeParts& probe, const Network& pretrained,
-                                                    std::int64_t step) {
-  // No step of the pretraining, for fault points.
+                                                    std::int64_t step, const ProbeHooks& hooks) {
   const FaultAddress address{.step = -1, .rank = environment.communicator.rank(), .attempt = options.attempt};
   AMAES_ASSIGN_OR_RETURN(const Trainee trainee,
                          MakeTrainee(options.spec, options.device, environment.communicator, address));
   AMAES_RETURN_IF_ERROR(TakeEncoder(pretrained, *trainee.network));
-  AMAES_ASSIGN_OR_RETURN(const bool complete, Finetune(options, environment, probe, trainee, step));
+  AMAES_ASSIGN_OR_RETURN(const bool complete, Finetune(options, environment, probe, trainee, step, hooks));
   if (!complete) return std::nullopt;
   AMAES_ASSIGN_OR_RETURN(
       Validation validation,
@@ -75,7 +74,8 @@ absl::StatusOr<std::optional<ValidationResult>> Run(const TrainOptions& options,
 
 absl::StatusOr<std::optional<ValidationResult>> RunProbe(const TrainOptions& options,
                                                          const TrainEnvironment& environment, const ProbeParts& probe,
-                                                         const Network& pretrained, std::int64_t step) {
+                                                         const Network& pretrained, std::int64_t step,
+                                                         const ProbeHooks& hooks) {
   TrainOptions own = options;
   own.spec = probe.job;
   own.lanes = probe.lanes;
@@ -86,7 +86,7 @@ absl::StatusOr<std::optional<ValidationResult>> RunProbe(const TrainOptions& opt
                                          .clock = environment.clock,
                                          .report = environment.report,
                                          .stop_requested = environment.stop_requested};
-  absl::StatusOr<std::optional<ValidationResult>> result = Run(own, own_environment, probe, pretrained, step);
+  absl::StatusOr<std::optional<ValidationResult>> result = Run(own, own_environment, probe, pretrained, step, hooks);
   if (result.ok()) return result;
   return Annotate(result.status(), absl::StrCat("probe of ", probe.job.finetune.dataset.name));
 }

@@ -75,6 +75,8 @@ class TrainLoop {
   absl::Status OpenFiles(const CheckpointManifest* from);
   absl::StatusOr<SkipPositions> EarlierSkips(const std::filesystem::path& ledgers) const;
   absl::Status OneStep();
+  StepFlags Flags() const;
+  absl::Status CompleteCheckpoint(const StepReport& report);
   absl::StatusOr<Sample> NextSample();
   absl::Status Guard(std::int64_t update, const StepReport& report);
   absl::Status Record(const StepReport& report, double learning_rate);
@@ -289,9 +291,8 @@ absl::StatusOr<Sample> TrainLoop::NextSample() {
 
 absl::Status TrainLoop::OneStep() {
   const std::int64_t update = step_ + 1;
-  const StepFlags flags{.stop = environment_.stop_requested(), .checkpoint_unfinished = writer_.unfinished()};
   AMAES_RETURN_IF_ERROR(train_step_->ComputeGradients(
-      update, [this] { return NextSample(); }, flags));
+      update, [this] { return NextSample(); }, Flags()));
   const double learning_rate = LearningRateAt(schedule_, step_);
   AMAES_ASSIGN_OR_RETURN(const StepReport report, train_step_->Update(update, learning_rate, guard_.Limits()));
   AMAES_RETURN_IF_ERROR(Guard(update, report));
@@ -299,7 +300,15 @@ absl::Status TrainLoop::OneStep() {
   FaultPoint("step", {.step = step_, .rank = rank_, .attempt = options_.attempt});
   stop_ = report.stop_requests > 0;
   AMAES_RETURN_IF_ERROR(Record(report, learning_rate));
-  // Every rank sees the same numbers, so all complete a checkpoint after the same step.
+  return CompleteCheckpoint(report);
+}
+
+StepFlags TrainLoop::Flags() const {
+  return {.stop = environment_.stop_requested(), .checkpoint_unfinished = writer_.unfinished()};
+}
+
+// Every rank sees the same numbers, so all complete a checkpoint after the same step.
+absl::Status TrainLoop::CompleteCheckpoint(const StepReport& report) {
   if (writer_.in_flight() && report.checkpoints_unfinished == 0) AMAES_RETURN_IF_ERROR(writer_.Complete());
   return writer_.Poll();
 }
@@ -366,10 +375,11 @@ bool TrainLoop::ProbeIsDue() const {
 absl::Status TrainLoop::Probe() {
   if (stop_) return absl::OkStatus();
   Phase("probe");
-  // It may take long: a checkpoint that was begun does not wait for it.
-  AMAES_RETURN_IF_ERROR(writer_.Finish());
+  // It may take long: a checkpoint that was begun does not wait for its end.
+  const auto flags = [this] { return Flags(); };
+  const auto after_step = [this](const StepReport& report) { return CompleteCheckpoint(report); };
   AMAES_ASSIGN_OR_RETURN(const std::optional<ValidationResult> result,
-                         RunProbe(options_, environment_, *environment_.probe, shown(), step_));
+                         RunProbe(options_, environment_, *environment_.probe, shown(), step_, {flags, after_step}));
   stop_ = !result.has_value();
   if (stop_) return absl::OkStatus();
   probed_step_ = step_;

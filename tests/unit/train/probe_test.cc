@@ -14,6 +14,7 @@
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/checkpoint.h"
 #include "libs/checkpoint/safetensors.h"
+#include "libs/spec/network_facts.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/initial_weights.h"
@@ -170,14 +171,20 @@ TEST(Probe, MeasuresTheEncoderAlone) {
                                      .store = store,
                                      .clock = clock,
                                      .report = [](const WorkerReport&) {},
-                                     .stop_requested = [&] { return stop; }};
+                                     .stop_requested = [] { return false; }};
+  int steps = 0;
+  const auto flags = [&] { return StepFlags{.stop = stop}; };
+  const auto after_step = [&](const StepReport&) {
+    ++steps;
+    return absl::OkStatus();
+  };
   const auto probe = [&](const std::string& file) {
     const auto network = NewNetwork(job, at::kCPU);
     EXPECT_OK(network);
     EXPECT_OK(LoadInitialWeights(
         {.from = "test", .path = dir.path() / "checkpoints/00000002-001" / file, .load_decoder = true}, **network));
     const auto before = (*network)->parameters()[3].tensor.detach().clone();
-    const auto measured = RunProbe(options, environment, fixture.parts, **network, 2);
+    const auto measured = RunProbe(options, environment, fixture.parts, **network, 2, {flags, after_step});
     EXPECT_OK(measured);
     EXPECT_TRUE(before.equal((*network)->parameters()[3].tensor));
     EXPECT_FALSE((*network)->parameters()[3].tensor.grad().defined());
@@ -188,8 +195,27 @@ TEST(Probe, MeasuresTheEncoderAlone) {
   EXPECT_EQ(*average, Probes(result).front());
   EXPECT_EQ(*again, *average);
   EXPECT_NE(*trained, *average);
+  EXPECT_EQ(steps, 3 * 3);
   stop = true;
   EXPECT_FALSE(probe(kAverageFile).has_value());
+  EXPECT_EQ(steps, 3 * 3 + 1);
+}
+
+TEST(Probe, TakesTheEncoderOfEveryNetwork) {
+  for (const NetworkFacts& facts : Networks()) {
+    if (facts.widths == 0 && facts.filters > 0) continue;  // unet by another name
+    for (const char* objective : {"masked", "swinunetr"}) {
+      const bool swin = std::string(facts.name) == "swin_unetr";
+      if (!swin && std::string(objective) == "swinunetr") continue;
+      JobSpec job = ProbedSpec();
+      job.pretrain.network = {.name = facts.name, .filters = swin ? 12 : 4};
+      job.pretrain.objective.name = objective;
+      job.pretrain.probe.in_channels = 2;
+      ASSERT_OK_AND_ASSIGN(const auto pretrained, NewNetwork(job, at::kCPU));
+      ASSERT_OK_AND_ASSIGN(const auto probed, NewNetwork(ProbeJob(job.pretrain), at::kCPU));
+      EXPECT_OK(TakeEncoder(*pretrained, *probed)) << facts.name << " " << objective;
+    }
+  }
 }
 
 // In the probe of a step, the last one too; and just before one begins.
