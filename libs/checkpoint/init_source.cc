@@ -13,13 +13,13 @@
 #include "libs/checkpoint/file_ops.h"
 #include "libs/checkpoint/init_plan.h"
 #include "libs/checkpoint/safetensors.h"
+#include "libs/checkpoint/weights_file.h"
 
 namespace amaes {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kModel[] = "model.safetensors";
 constexpr std::size_t kShown = 5;
 
 std::vector<FoundCheckpoint> Committed(const fs::path& checkpoints) {
@@ -89,24 +89,29 @@ absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const fs::path& checkpoints, co
       absl::StrCat("it has no checkpoint of step ", which, "; the newest are of steps ", NamesOf(found)));
 }
 
-absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint) {
+absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint, const std::string& weights) {
+  AMAES_ASSIGN_OR_RETURN(const std::string name, WeightsFile(weights, HoldsAverage(checkpoint.manifest)));
   for (const CheckpointFile& file : checkpoint.manifest.files) {
-    if (file.name == kModel) return InitFile{checkpoint.folder / kModel, file.sha256, checkpoint.manifest.spec_json};
+    if (file.name == name) return InitFile{checkpoint.folder / name, file.sha256, checkpoint.manifest.spec_json};
   }
-  return absl::DataLossError(absl::StrCat(checkpoint.folder.string(), " holds no ", kModel));
+  return absl::DataLossError(absl::StrCat(checkpoint.folder.string(), " holds no ", name));
 }
 
-absl::StatusOr<InitFile> FindInitFile(const fs::path& place) {
+absl::StatusOr<InitFile> FindInitFile(const fs::path& place, const std::string& weights) {
   std::error_code error;
   if (fs::is_directory(place, error)) {
     absl::StatusOr<CheckpointManifest> manifest = ReadManifest(place);
     if (!manifest.ok()) return Annotate(manifest.status(), absl::StrCat(place.string(), " is no committed checkpoint"));
-    return InitFileOf({place, *std::move(manifest)});
+    return InitFileOf({place, *std::move(manifest)}, weights);
   }
   if (!fs::is_regular_file(place, error)) return absl::NotFoundError(absl::StrCat("there is no file ", place.string()));
   if (place.extension() != ".safetensors") {
     return absl::NotFoundError(
         absl::StrCat(place.string(), " is neither a checkpoint's folder nor a .safetensors file"));
+  }
+  if (weights == "average") {
+    return absl::FailedPreconditionError(
+        absl::StrCat(place.string(), " is one file of weights: there is no average beside them to choose; take auto"));
   }
   AMAES_ASSIGN_OR_RETURN(const CheckpointFile file, DescribeFile(place));
   return InitFile{place, file.sha256, ""};

@@ -26,9 +26,11 @@ struct InitFile {
   std::string sha256;
   std::string spec_json;  // of the job that wrote it; "" for a file alone
 };
-// Of a checkpoint's folder, or of a .safetensors file, which is read once for its hash.   - NotFound, DataLoss, Unavailable.
-absl::StatusOr<InitFile> FindInitFile(const std::filesystem::path& place);
-absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint);
+// Of a checkpoint's folder, or of a .safetensors file, which is read once for its hash. `weights`: as of WeightsFile; a file
+// alone is what it is.
+//   - FailedPrecondition: "average", and the checkpoint has none, or the place is a file.   - NotFound, DataLoss, Unavailable.
+absl::StatusOr<InitFile> FindInitFile(const std::filesystem::path& place, const std::string& weights);
+absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint, const std::string& weights);
 
 // Whether the file's header holds an encoder whose first convolution has so many filters; what is wrong, or "".
 //   - NotFound, DataLoss, Unavailable: the file.

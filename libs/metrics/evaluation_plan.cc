@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/dataset/selection_filter.h"
 #include "libs/volume/contract.h"
 
@@ -127,6 +128,10 @@ std::vector<SpecProblem> PlanEvaluation(const EvaluateSpec& spec, const Checkpoi
   if (!model.ok()) return {{"checkpoint.from", std::string(model.status().message())}};
   out.model = *std::move(model);
   out.patch = VoxelCount(spec.window.patch) > 0 ? spec.window.patch : out.model.patch;
+  const absl::StatusOr<std::string> weights =
+      WeightsFile(spec.checkpoint.weights, checkpoint.files.empty() ? out.model.averaged : HoldsAverage(checkpoint));
+  if (!weights.ok()) problems.push_back({"checkpoint.weights", std::string(weights.status().message())});
+  out.weights = weights.value_or("");
   CheckContract(checkpoint, version, problems);
   CheckPatch(out.model, out.patch, problems);
   absl::StatusOr<Scoring> scoring = PlanScoring(out.model.labels, spec.scoring.regions, "");

@@ -19,12 +19,14 @@ struct EvaluationPlan {
   TrainedModel model;
   Scoring scoring;
   Shape3 patch{};                   // of the windows
+  std::string weights;              // the checkpoint's file of them
   std::vector<LabelledCase> cases;  // in the order of the catalogue
   std::vector<std::string> notes;   // what was left out, and why; names no subject
 };
 
 // Sets `out`, or says all that is wrong, by field: another kind of checkpoint, another contract, labels or regions that the
-// network does not know, a patch that does not fit it, no case, label files whose place is not known.
+// network does not know, a patch that does not fit it, no case, label files whose place is not known, weights that are not
+// there. A manifest without files is of a checkpoint that is yet to be written.
 std::vector<SpecProblem> PlanEvaluation(const EvaluateSpec& spec, const CheckpointManifest& checkpoint,
                                         const DatasetVersion& version, EvaluationPlan& out);
 

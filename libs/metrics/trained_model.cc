@@ -30,6 +30,7 @@ absl::StatusOr<TrainedModel> TrainedModelOf(const CheckpointManifest& manifest) 
   const FinetuneSpec::Labels& labels = spec.finetune.labels;
   AMAES_ASSIGN_OR_RETURN(out.labels, ParseLabels(labels.classes, labels.regions, labels.background));
   out.patch = spec.finetune.patch;
+  out.averaged = spec.finetune.ema.decay > 0;
   out.cases = CaseOptionsOf(spec.finetune);
   out.network = NetworkOptionsOf(spec);
   out.network.in_channels = std::max<std::int64_t>(1, static_cast<std::int64_t>(out.cases.channels.size()));

@@ -18,7 +18,8 @@ struct TrainedModel {
   NetworkOptions network;  // as it was built
   Shape3 patch{};          // that it was trained on
   LabelSet labels;
-  CaseOptions cases;  // what it was trained on
+  CaseOptions cases;      // what it was trained on
+  bool averaged = false;  // a moving average of its weights was kept
 };
 
 // Of the job that wrote the checkpoint.

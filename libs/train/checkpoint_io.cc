@@ -169,9 +169,9 @@ absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::pa
   return files;
 }
 
-absl::Status LoadModel(const std::filesystem::path& folder, const Network& network) {
+absl::Status LoadModel(const std::filesystem::path& file, const Network& network) {
   std::vector<SafetensorsFile> model(1);
-  AMAES_ASSIGN_OR_RETURN(model[0], ReadSafetensors(folder / kModelFile));
+  AMAES_ASSIGN_OR_RETURN(model[0], ReadSafetensors(file));
   std::map<std::string, at::Tensor> targets = ModelTargets(network);
   AMAES_RETURN_IF_ERROR(CheckFits(model, targets));
   return CatchTorch("load of a network", [&] { Copy(model, targets); });

@@ -11,14 +11,13 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "libs/checkpoint/checkpoint.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/models/network.h"
 #include "libs/train/adamw.h"
 #include "libs/train/weight_average.h"
 
 namespace amaes {
 
-inline constexpr char kModelFile[] = "model.safetensors";
-inline constexpr char kAverageFile[] = "ema.safetensors";
 std::string OptimizerFile(int rank, int world_size);
 
 // The rank that writes each tensor's moments: contiguous shares of about equal size. Pure.
@@ -41,9 +40,9 @@ absl::StatusOr<CheckpointShare> CopyShare(const Network& network, const AdamW& o
 absl::StatusOr<std::vector<CheckpointFile>> WriteShare(const std::filesystem::path& folder,
                                                        const CheckpointShare& share);
 
-// Fills the parameters and buffers in place from `folder`'s model.safetensors. Nothing is changed unless everything fits.
-// Errors as LoadState.
-absl::Status LoadModel(const std::filesystem::path& folder, const Network& network);
+// Fills the parameters and buffers in place from a model.safetensors, or from an average. Nothing is changed unless everything
+// fits. Errors as LoadState.
+absl::Status LoadModel(const std::filesystem::path& file, const Network& network);
 
 // Fills the parameters, buffers, both moments and the average (null: none is kept) in place from a verified checkpoint. Nothing is changed unless everything fits.
 //   - FailedPrecondition: tensors are missing, unknown, of another shape or type; the message names them.

@@ -11,6 +11,7 @@
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/init_source.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/metrics/evaluation_plan.h"
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
@@ -91,7 +92,8 @@ absl::StatusOr<Engine::Resolved> Engine::ResolveEvaluation(JobSpec spec) {
       plan.cases.size(), plan.cases.size() == 1 ? " case" : " cases", " of split ", job.dataset.split, "; ",
       job.checkpoint.path.empty()
           ? absl::StrCat("the checkpoint that ", manifest->job, " will have")
-          : absl::StrCat("checkpoint ", CheckpointName(manifest->step, manifest->attempt), " of ", manifest->job));
+          : absl::StrCat("checkpoint ", CheckpointName(manifest->step, manifest->attempt), " of ", manifest->job),
+      ", weights: ", WeightsText(plan.weights));
   for (const std::string& note : plan.notes) absl::StrAppend(&notes, "; ", note);
   return Resolved{std::move(spec), absl::StrCat(record.name, "@", record.version), std::move(notes)};
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/init_source.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/spec/cases.h"
 #include "libs/spec/probe.h"
 #include "services/coordinator/engine.h"
@@ -67,8 +68,8 @@ void ResolveCases(const DatasetVersion& version, const FinetuneSpec& spec, Datas
 }
 
 absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
-  const std::string& from = spec.finetune.init.from;
-  if (from[0] == '/') return FindInitFile(from);
+  const std::string &from = spec.finetune.init.from, &weights = spec.finetune.init.weights;
+  if (from[0] == '/') return FindInitFile(from, weights);
   AMAES_ASSIGN_OR_RETURN(const JobSource source, ParseJobSource(from));
   const absl::StatusOr<JobView> job = GetJob(source.job);
   if (absl::IsNotFound(job.status())) return absl::NotFoundError(absl::StrCat("no job is called \"", source.job, "\""));
@@ -81,7 +82,7 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
   const bool moving = !IsTerminal(job->record.state) && (source.which == "last" || source.which == "best");
   if (!moving) {
     AMAES_ASSIGN_OR_RETURN(const FoundCheckpoint chosen, ChooseCheckpoint(checkpoints, source.which));
-    return InitFileOf(chosen);
+    return InitFileOf(chosen, weights);
   }
   const std::vector<std::string> after = absl::StrSplit(spec.after, ',', absl::SkipEmpty());
   if (std::find(after.begin(), after.end(), job->record.id.value) == after.end()) {
@@ -89,6 +90,7 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
                                                       " is not over: wait for it with after: ", source.job,
                                                       ", or name a step that it has a checkpoint of (@STEP)"));
   }
+  AMAES_RETURN_IF_ERROR(WeightsFile(weights, job->spec.training().ema.decay > 0).status());
   // Chosen when this job starts.
   return InitFile{checkpoints, "", SpecToJson(job->spec)};
 }
@@ -103,6 +105,14 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
     problems.push_back({"init.from", absl::StrCat(init.from, ": ", what)});
     return absl::OkStatus();
   };
+  if (absl::IsFailedPrecondition(file.status()) && init.weights == "average") {
+    JobSpec any = spec;
+    any.finetune.init.weights = "auto";
+    if (FindInit(any).ok()) {  // then it is the choice of weights that is wrong
+      problems.push_back({"init.weights", std::string(file.status().message())});
+      return absl::OkStatus();
+    }
+  }
   if (!file.ok()) return refuse(file.status().message());
   std::string defect = NetworkDefect(file->spec_json, spec);
   if (defect.empty() && !file->sha256.empty()) {

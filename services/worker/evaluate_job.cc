@@ -21,6 +21,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
 #include "libs/checkpoint/init_source.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/evaluate/evaluate_case.h"
 #include "libs/metrics/report_html.h"
 #include "libs/models/model_registry.h"
@@ -183,7 +184,7 @@ class Evaluation {
     absl::StatusOr<std::unique_ptr<Network>> network = MakeNetwork(plan_.model.network);
     if (!network.ok()) return Bad(network.status(), "BAD_SPEC");
     network_ = *std::move(network);
-    const absl::Status loaded = LoadModel(checkpoint_folder_, *network_);
+    const absl::Status loaded = LoadModel(checkpoint_folder_ / plan_.weights, *network_);
     if (absl::IsFailedPrecondition(loaded)) return Bad(loaded, "CHECKPOINT_UNREADABLE");
     if (!loaded.ok()) return StorageFailure(loaded);
     network_->To(window_.device, at::kFloat);
@@ -291,6 +292,7 @@ class Evaluation {
         {"Job",
          spec_.name.empty() || spec_.name == start_.job ? start_.job : absl::StrCat(spec_.name, " (", start_.job, ")")},
         {"Checkpoint", absl::StrCat(CheckpointName(checkpoint_.step, checkpoint_.attempt), " of ", checkpoint_.job)},
+        {"Weights", WeightsText(plan_.weights)},
         {"Network", absl::StrCat(plan_.model.network.name, ", ", plan_.model.network.filters, " filters, classes ",
                                  plan_.model.labels.ClassesText())},
         {"Dataset", absl::StrCat(version_.name, "@", job_.dataset.version, ", split ", job_.dataset.split,

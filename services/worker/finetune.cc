@@ -8,6 +8,7 @@
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/checkpoint/init_source.h"
+#include "libs/checkpoint/weights_file.h"
 #include "libs/dataset/volume_store.h"
 #include "libs/spec/augment_choice.h"
 #include "libs/spec/cases.h"
@@ -38,6 +39,11 @@ absl::Status CheckValues(const WorkerStart& start, const DatasetVersion& version
     }
   }
   return absl::OkStatus();
+}
+
+// Where initial weights come from, for people.
+std::string Named(const std::string& from, const std::filesystem::path& file) {
+  return file.filename() == kAverageFile && file != from ? absl::StrCat(from, " (moving average)") : from;
 }
 
 }  // namespace
@@ -85,19 +91,23 @@ absl::StatusOr<std::optional<InitialWeights>> InitialWeightsOf(const JobSpec& sp
                          .load_decoder = init.load_decoder,
                          .allow_mismatch = init.allow_mismatch};
   std::error_code error;
-  if (!std::filesystem::is_directory(weights.path, error)) return weights;
+  if (!std::filesystem::is_directory(weights.path, error)) {
+    weights.from = Named(init.from, weights.path);
+    return weights;
+  }
   // A job that was not over at submit, and is by now.
   const auto choose = [&]() -> absl::StatusOr<InitFile> {
     AMAES_ASSIGN_OR_RETURN(const JobSource source, ParseJobSource(init.from));
     AMAES_ASSIGN_OR_RETURN(const FoundCheckpoint chosen, ChooseCheckpoint(weights.path, source.which));
     weights.from = absl::StrCat("job:", source.job, "@", chosen.manifest.step);
-    return InitFileOf(chosen);
+    return InitFileOf(chosen, init.weights);
   };
   const absl::StatusOr<InitFile> file = choose();
   if (!file.ok()) {
     return WithReason(Annotate(file.status(), absl::StrCat("init.from ", init.from)), "INIT_REFUSED",
                       /*retryable=*/false);
   }
+  weights.from = Named(weights.from, file->path);
   weights.path = file->path;
   weights.sha256 = file->sha256;
   return weights;

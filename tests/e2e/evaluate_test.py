@@ -61,10 +61,12 @@ class EvaluateTest(unittest.TestCase):
         cls.folder.cleanup()
 
     @classmethod
-    def make_checkpoint(cls, name, kind, classes, patch):
+    def make_checkpoint(cls, name, kind, classes, patch, seed=1, average=None):
+        """Weights drawn by `seed`; with `average`: others beside them, as their moving average."""
         folder = cls.root / name / "00000010-001"
         tool = amaes.BUILD / "tests" / "make_checkpoint"
-        subprocess.run([tool, folder, kind, classes, str(patch), cls.digest], check=True)
+        seeds = [str(s) for s in (seed, average) if s is not None]
+        subprocess.run([tool, folder, kind, classes, str(patch), cls.digest, *seeds], check=True)
         return folder
 
     def spec(self, home, **changes):
@@ -149,6 +151,7 @@ class EvaluateTest(unittest.TestCase):
                     self.assertIn(word, out)
             refused("checkpoint.from", "finetune it for segmentation first", checkpoint={"from": str(pretrained)})
             refused("scoring.background", "1 (in 6 cases)", "it knows lesion=6", checkpoint={"from": str(narrow)})
+            refused("checkpoint.weights", "there is no moving average", checkpoint={"from": str(self.model), "weights": "average"})
             refused("window.patch", "40 is no multiple of 16", checkpoint={"from": str(odd)})
             refused("scoring.regions", "not trained on value 9", scoring={"regions": "x=1+9"})
             refused("checkpoint.from", "there is no job 'nothing'", checkpoint={"from": "job:nothing"})
@@ -159,6 +162,25 @@ class EvaluateTest(unittest.TestCase):
             service.run("submit", "--dry-run", "-f", self.spec(home, checkpoint={"from": str(narrow)}, scoring={"background": "1+2+3+4+5"}))
             service.run("submit", "--dry-run", "-f", self.spec(home, dataset={"name": "scans"}))
             self.assertEqual(service.json("job", "ls", "--filter", "kind=evaluate")["jobs"], [])
+
+    def test_the_average_is_read_where_there_is_one(self):
+        home = amaes.copy_home(self.home, self.root)
+        both = self.make_checkpoint("both", "finetune", CLASSES, 64, seed=1, average=2)
+        second = self.make_checkpoint("second", "finetune", CLASSES, 64, seed=2)
+        found = {}
+        with amaes.Service(home) as service:
+            for name, folder, weights in (("first", self.model, "auto"), ("second", second, "auto"), ("auto", both, "auto"),
+                                          ("trained", both, "trained"), ("average", both, "average")):
+                spec = self.spec(home, name=name, workers=1, checkpoint={"from": str(folder), "weights": weights},
+                                 dataset={"name": "scans", "split": "all", "filter": "subject=sub-phantom003"})
+                service.run("submit", "-f", spec, "--wait")
+                results = service.json("job", "report", name)
+                self.assertEqual(len(results["cases"]), 1)
+                found[name] = (results["facts"]["Weights"], [row["true_positive"] for row in results["cases"][0]["regions"]])
+        self.assertNotEqual(found["first"][1], found["second"][1])
+        self.assertEqual(found["trained"], ("trained", found["first"][1]))
+        self.assertEqual(found["auto"], ("moving average", found["second"][1]))
+        self.assertEqual(found["average"], found["auto"])
 
     def test_waits_for_a_finetuning(self):
         """Both are submitted at once; the checkpoint is chosen when it is there."""

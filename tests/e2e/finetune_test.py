@@ -1,5 +1,6 @@
 """From pretraining to finetuning on labelled phantoms: what is taken over, that Dice rises, a kill in between, and what is refused."""
 
+import hashlib
 import json
 import pathlib
 import struct
@@ -196,6 +197,31 @@ class FinetuneTest(unittest.TestCase):
             self.assertIn("is being used by", service.run("dataset", "rm", "labelled@1", expect=8))
             service.run("job", "cancel", "probed")
 
+    def test_the_average_is_taken_where_there_is_one(self):
+        home = self.home()
+        spec = {**PRETRAIN, "name": "averaged", "ema": {"decay": 0.9}}
+        with amaes.Service(home) as service:
+            service.run("submit", "-f", self.write("averaged.json", spec))
+            late = ["--set", "schedule.steps=4", "--set", "validation.every_steps=0", "--set", "name=late", "--set", "after=averaged"]
+            service.run("submit", "-f", self.write("fine.json", FINETUNE), "--set", "init.from=job:averaged", *late, "--wait")
+            taken = {"late": service.json("job", "show", "late")}
+            for weights in ("auto", "trained"):
+                service.run("submit", "-f", self.write("fine.json", FINETUNE), "--set", "init.from=job:averaged", *late[:4],
+                            "--set", f"name={weights}", "--set", f"init.weights={weights}", "--wait")
+                taken[weights] = service.json("job", "show", weights)
+            folder = checkpoint_at(home, service.json("job", "show", "averaged")["id"], 3).parent
+        for name, file in (("late", "ema"), ("auto", "ema"), ("trained", "model")):
+            source, end = tensors(folder / f"{file}.safetensors"), checkpoint_at(home, taken[name]["id"], 4)
+            inner = "encoder.in_conv.conv2.conv.weight"  # the stem is spread over two channels
+            self.assertEqual(tensors(end)[inner], source[inner], name)
+            digest = hashlib.sha256((folder / f"{file}.safetensors").read_bytes()).hexdigest()
+            manifest = json.loads((end.parent / "manifest.json").read_text())
+            self.assertIn(digest, manifest["initialised_from"])
+            self.assertEqual("(moving average)" in manifest["initialised_from"], file == "ema")
+            if name != "late":
+                self.assertTrue(taken[name]["spec"]["finetune"]["init"]["path"].endswith(f"{file}.safetensors"), taken[name]["spec"]["finetune"]["init"])
+        self.assertNotEqual(tensors(folder / "ema.safetensors")[inner], tensors(folder / "model.safetensors")[inner])
+
     def test_from_scratch_is_one_switch(self):
         home = self.home()
         end = self.finetune(home, None, "--set", "init.scratch=true", "--set", "init.freeze_encoder_steps=0", "--set", "schedule.steps=4")
@@ -213,6 +239,11 @@ class FinetuneTest(unittest.TestCase):
             self.assertIn("no checkpoint of step 77; the newest are of steps 2, 3", refused("--set", "init.from=job:pre@77"))
             self.assertIn('no job is called "none"', refused("--set", "init.from=job:none"))
             self.assertIn("there is no file /none.safetensors", refused("--set", "init.from=/none.safetensors"))
+            average = refused("--set", "init.weights=average")
+            self.assertIn("init.weights", average)
+            self.assertIn("there is no moving average", average)
+            model = checkpoint_at(home, self.pretrained, 3)
+            self.assertIn("is one file of weights", refused("--set", f"init.from={model}", "--set", "init.weights=average"))
             text = refused("--set", "labels.classes=white=4")
             self.assertIn("label values outside the declared classes white=4: case ", text)
             self.assertIn("6 (", text)

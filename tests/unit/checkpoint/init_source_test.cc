@@ -7,6 +7,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/safetensors.h"
+#include "libs/checkpoint/weights_file.h"
 #include "tests/unit/checkpoint/small_checkpoint.h"
 
 namespace amaes {
@@ -44,14 +45,15 @@ TEST(ChooseCheckpoint, LastBestOrStep) {
   EXPECT_EQ(step("100"), 100);
   EXPECT_THAT(ChooseCheckpoint(dir.path(), "150"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("the newest are of steps 100, 200, 300")));
-  ASSERT_OK_AND_ASSIGN(const InitFile file, FindInitFile(dir.path() / CheckpointName(200, 1)));
+  ASSERT_OK_AND_ASSIGN(const InitFile file, FindInitFile(dir.path() / CheckpointName(200, 1), "auto"));
   EXPECT_EQ(file.path, dir.path() / CheckpointName(200, 1) / "model.safetensors");
-  ASSERT_OK_AND_ASSIGN(const InitFile alone, FindInitFile(file.path));
+  ASSERT_OK_AND_ASSIGN(const InitFile alone, FindInitFile(file.path, "auto"));
   EXPECT_EQ(alone.sha256, file.sha256);
   EXPECT_EQ(alone.spec_json, "");
   EXPECT_NE(file.spec_json, "");
-  EXPECT_THAT(FindInitFile(dir.path()), StatusIs(absl::StatusCode::kNotFound, HasSubstr("no committed checkpoint")));
-  EXPECT_THAT(FindInitFile("/none.safetensors"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(FindInitFile(dir.path(), "auto"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no committed checkpoint")));
+  EXPECT_THAT(FindInitFile("/none.safetensors", "auto"), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(ChooseCheckpoint, BestNeedsSomethingToCompare) {
@@ -59,6 +61,39 @@ TEST(ChooseCheckpoint, BestNeedsSomethingToCompare) {
   ASSERT_OK(MakeCheckpoint(dir.path(), 1, 1));
   EXPECT_THAT(ChooseCheckpoint(dir.path(), "best"),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no dice")));
+}
+
+TEST(FindInitFile, TakesTheAverageWhereThereIsOneOrWhatIsAskedFor) {
+  const TempDir dir;
+  ASSERT_OK(MakeCheckpoint(dir.path(), 100, 1));
+  ASSERT_OK_AND_ASSIGN(CheckpointManifest manifest, StageCheckpoint(dir.path(), 200, 1));
+  const std::filesystem::path staged = dir.path() / (CheckpointName(200, 1) + ".tmp") / kAverageFile;
+  ASSERT_OK(files::WriteAtomic(staged, SmallTensorFile("w", "averages")));
+  ASSERT_OK_AND_ASSIGN(const CheckpointFile average, DescribeFile(staged));
+  manifest.files.push_back(average);
+  ASSERT_OK(CommitCheckpoint(dir.path() / CheckpointName(200, 1), manifest));
+
+  const std::filesystem::path with = dir.path() / CheckpointName(200, 1), without = dir.path() / CheckpointName(100, 1);
+  const auto found = [](const std::filesystem::path& place, const std::string& weights) {
+    const absl::StatusOr<InitFile> file = FindInitFile(place, weights);
+    EXPECT_OK(file);
+    return file->path;
+  };
+  EXPECT_EQ(found(with, "auto"), with / kAverageFile);
+  EXPECT_EQ(found(with, "average"), with / kAverageFile);
+  EXPECT_EQ(found(with, "trained"), with / kModelFile);
+  EXPECT_EQ(FindInitFile(with, "auto")->sha256, average.sha256);
+  EXPECT_NE(FindInitFile(with, "trained")->sha256, average.sha256);
+  EXPECT_EQ(found(without, "auto"), without / kModelFile);
+  EXPECT_EQ(found(without, "trained"), without / kModelFile);
+  EXPECT_THAT(FindInitFile(without, "average"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ema.decay: 0")));
+  // A file alone is what it is.
+  const std::filesystem::path alone = with / kModelFile;
+  EXPECT_EQ(found(alone, "auto"), alone);
+  EXPECT_EQ(found(alone, "trained"), alone);
+  EXPECT_THAT(FindInitFile(alone, "average"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is one file of weights")));
 }
 
 TEST(EncoderDefect, LooksAtTheFirstConvolution) {

@@ -131,6 +131,29 @@ TEST_F(PlanTest, RefusesWhatCannotWork) {
   EXPECT_THAT(Plan(), Problem("dataset.split", "6 are training, 2 validation and 0 held-out"));
 }
 
+TEST_F(PlanTest, TheAverageIsReadWhereThereIsOne) {
+  const auto planned = [&](const std::string& weights) {
+    spec.checkpoint.weights = weights;
+    EXPECT_THAT(Plan(), IsEmpty());
+    return plan.weights;
+  };
+  checkpoint.files = {{.name = "model.safetensors", .sha256 = "", .block_crc32c = {}}};
+  EXPECT_EQ(planned("auto"), "model.safetensors");
+  EXPECT_EQ(planned("trained"), "model.safetensors");
+  spec.checkpoint.weights = "average";
+  EXPECT_THAT(Plan(), Problem("checkpoint.weights", "there is no moving average"));
+  checkpoint.files.push_back({.name = "ema.safetensors", .sha256 = "", .block_crc32c = {}});
+  EXPECT_EQ(planned("auto"), "ema.safetensors");
+  EXPECT_EQ(planned("average"), "ema.safetensors");
+  EXPECT_EQ(planned("trained"), "model.safetensors");
+  // Of a checkpoint that is yet to be written its job's spec tells.
+  checkpoint.files.clear();
+  EXPECT_EQ(planned("auto"), "model.safetensors");
+  checkpoint.spec_json.insert(1, R"("ema":{"decay":0.99},)");
+  EXPECT_EQ(planned("auto"), "ema.safetensors");
+  EXPECT_EQ(planned("average"), "ema.safetensors");
+}
+
 TEST_F(PlanTest, LooksAtTheLabelsOfTheCasesThatAreTaken) {
   version.entries[9].companions[0].values.push_back({3, 12});
   EXPECT_THAT(Plan(), Problem("scoring.background", "3 (in 1 case)"));
