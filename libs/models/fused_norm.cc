@@ -75,6 +75,21 @@ struct Coefficients {
   std::vector<T> values;
 };
 
+// Coefficients of NormForward: centre, scale, shift.
+template <typename T>
+struct ForwardCoefficients {
+  explicit ForwardCoefficients(const Extent& extent) : centre(extent), scale(extent), shift(extent) {}
+  void Set(std::int64_t i, double mean, double inverse, double weight, double bias) {
+    centre.values[i] = static_cast<T>(mean);
+    scale.values[i] = static_cast<T>(weight * inverse);
+    shift.values[i] = static_cast<T>(bias - (mean - static_cast<double>(centre.values[i])) * weight * inverse);
+  }
+  NormForward<T> row(std::int64_t sample, double slope) {
+    return {centre.row(sample), scale.row(sample), shift.row(sample), static_cast<T>(slope)};
+  }
+  Coefficients<T> centre, scale, shift;
+};
+
 // `mean` and `inverse`, [samples, channels] float64, are filled for the way back.
 template <typename T>
 void Forward(const at::Tensor& x, const Affine& norm, const at::Tensor& residual, double slope, const at::Tensor& mean,
@@ -90,7 +105,7 @@ void Forward(const at::Tensor& x, const Affine& norm, const at::Tensor& residual
   sums.Add();
   const T* weight = norm.weight.const_data_ptr<T>();
   const T* bias = norm.bias.const_data_ptr<T>();
-  Coefficients<T> scale(extent), shift(extent);
+  ForwardCoefficients<T> coefficients(extent);
   for (std::int64_t sample = 0; sample < extent.samples; ++sample) {
     for (std::int64_t c = 0; c < extent.channels; ++c) {
       const double count = static_cast<double>(extent.voxels);
@@ -100,15 +115,14 @@ void Forward(const at::Tensor& x, const Affine& norm, const at::Tensor& residual
       const double one_over = 1.0 / std::sqrt(variance + kEpsilon);
       mean.mutable_data_ptr<double>()[sample * extent.channels + c] = centre;
       inverse.mutable_data_ptr<double>()[sample * extent.channels + c] = one_over;
-      scale.row(sample)[c] = static_cast<T>(weight[c] * one_over);
-      shift.row(sample)[c] = static_cast<T>(bias[c] - centre * weight[c] * one_over);
+      coefficients.Set(sample * extent.channels + c, centre, one_over, weight[c], bias[c]);
     }
   }
   const T* added = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
   T* answers = y.mutable_data_ptr<T>();
   extent.ForBlocks([&](std::int64_t sample, std::int64_t, std::int64_t first, std::int64_t voxels) {
     ApplyNorm(values + first, added == nullptr ? nullptr : added + first, voxels, extent.channels,
-              {scale.row(sample), shift.row(sample), static_cast<T>(slope)}, answers + first);
+              coefficients.row(sample, slope), answers + first);
   });
 }
 
@@ -124,18 +138,14 @@ void Backward(const at::Tensor& x, const Affine& norm, const at::Tensor& y, doub
   const double* inverses = inverse.const_data_ptr<double>();
   const T* weight = norm.weight.const_data_ptr<T>();
   const T* bias = norm.bias.const_data_ptr<T>();
-  Coefficients<T> scale(extent), shift(extent), centre(extent), slant(extent), offset(extent);
+  ForwardCoefficients<T> forward(extent);
+  Coefficients<T> slant(extent), offset(extent);
   const auto coefficients = [&](std::int64_t sample) {
-    return NormBackward<T>{{scale.row(sample), shift.row(sample), static_cast<T>(slope)},
-                           centre.row(sample),
-                           slant.row(sample),
-                           offset.row(sample)};
+    return NormBackward<T>{forward.row(sample, slope), slant.row(sample), offset.row(sample)};
   };
   for (std::int64_t i = 0; i < extent.samples * extent.channels; ++i) {
     const std::int64_t c = i % extent.channels;
-    scale.values[i] = static_cast<T>(weight[c] * inverses[i]);
-    shift.values[i] = static_cast<T>(bias[c] - means[i] * weight[c] * inverses[i]);
-    centre.values[i] = static_cast<T>(means[i]);
+    forward.Set(i, means[i], inverses[i], weight[c], bias[c]);
   }
   const T* values = x.const_data_ptr<T>();
   const T* answers = y.defined() ? y.const_data_ptr<T>() : nullptr;
@@ -155,7 +165,8 @@ void Backward(const at::Tensor& x, const Affine& norm, const at::Tensor& y, doub
       const std::int64_t i = sample * extent.channels + c;
       const double sum = sums.first(sample, 0)[c];
       // Around the mean as it is in T, corrected to the mean as it is.
-      const double products = sums.second(sample, 0)[c] + sum * (static_cast<double>(centre.values[i]) - means[i]);
+      const double products =
+          sums.second(sample, 0)[c] + sum * (static_cast<double>(forward.centre.values[i]) - means[i]);
       by_weight += products * inverses[i];
       by_bias += sum;
       const double factor = weight[c] * inverses[i] / static_cast<double>(extent.voxels);

@@ -59,13 +59,13 @@ AMAES_INTERNAL_INLINE void Apply(const T* __restrict x, const T* __restrict resi
                                  std::int64_t channels, std::int64_t begin, std::int64_t rest,
                                  const NormForward<T>& norm, T* __restrict y) {
   const std::int64_t count = kCount > 0 ? kCount : rest;
-  const Strip<T> scale(norm.scale, begin, count), shift(norm.shift, begin, count);
+  const Strip<T> centre(norm.centre, begin, count), scale(norm.scale, begin, count), shift(norm.shift, begin, count);
   const T slope = norm.slope;
   for (std::int64_t v = 0; v < voxels; ++v) {
     const std::int64_t row = v * channels + begin;
     T answers[kStrip];
     for (std::int64_t c = 0; c < count; ++c) {
-      T z = x[row + c] * scale[c] + shift[c];
+      T z = (x[row + c] - centre[c]) * scale[c] + shift[c];
       if (kResidual) z += residual[row + c];
       answers[c] = z * (z > 0 ? T(1) : slope);
     }
@@ -77,9 +77,9 @@ AMAES_INTERNAL_INLINE void Apply(const T* __restrict x, const T* __restrict resi
 enum class Gate { kOpen, kInput, kOutput };
 
 template <Gate kGate, typename T>
-AMAES_INTERNAL_INLINE T Gated(T x, const T* __restrict y, std::int64_t place, T dy, T scale, T shift, T slope) {
+AMAES_INTERNAL_INLINE T Gated(T centred, const T* __restrict y, std::int64_t place, T dy, T scale, T shift, T slope) {
   if (kGate == Gate::kOpen) return dy;
-  const bool positive = kGate == Gate::kInput ? x * scale + shift > 0 : y[place] > 0;
+  const bool positive = kGate == Gate::kInput ? centred * scale + shift > 0 : y[place] > 0;
   return dy * (positive ? T(1) : slope);
 }
 
@@ -89,7 +89,7 @@ AMAES_INTERNAL_INLINE void Gradients(const T* __restrict x, const T* __restrict 
                                      const NormBackward<T>& norm, double* sum, double* products) {
   const std::int64_t count = kCount > 0 ? kCount : rest;
   const Strip<T> scale(norm.forward.scale, begin, count), shift(norm.forward.shift, begin, count),
-      mean(norm.mean, begin, count);
+      centre(norm.forward.centre, begin, count);
   const T slope = norm.forward.slope;
   const std::int64_t run = RunOf(voxels);
   for (std::int64_t first = 0; first < voxels; first += run) {
@@ -98,10 +98,10 @@ AMAES_INTERNAL_INLINE void Gradients(const T* __restrict x, const T* __restrict 
     for (std::int64_t v = first; v < last; ++v) {
       const std::int64_t row = v * channels + begin;
       for (std::int64_t c = 0; c < count; ++c) {
-        const T value = x[row + c];
-        const T g = Gated<kGate>(value, y, row + c, dy[row + c], scale[c], shift[c], slope);
+        const T centred = x[row + c] - centre[c];
+        const T g = Gated<kGate>(centred, y, row + c, dy[row + c], scale[c], shift[c], slope);
         part[c] += g;
-        part_products[c] += g * (value - mean[c]);
+        part_products[c] += g * centred;
       }
     }
     for (std::int64_t c = 0; c < count; ++c) {
@@ -118,15 +118,16 @@ AMAES_INTERNAL_INLINE void ApplyGradients(const T* __restrict x, const T* __rest
                                           T* __restrict dresidual) {
   const std::int64_t count = kCount > 0 ? kCount : rest;
   const Strip<T> scale(norm.forward.scale, begin, count), shift(norm.forward.shift, begin, count);
-  const Strip<T> mean(norm.mean, begin, count), slant(norm.slant, begin, count), offset(norm.offset, begin, count);
+  const Strip<T> centre(norm.forward.centre, begin, count), slant(norm.slant, begin, count),
+      offset(norm.offset, begin, count);
   const T slope = norm.forward.slope;
   for (std::int64_t v = 0; v < voxels; ++v) {
     const std::int64_t row = v * channels + begin;
     T answers[kStrip], passed[kStrip];
     for (std::int64_t c = 0; c < count; ++c) {
-      const T value = x[row + c];
-      passed[c] = Gated<kGate>(value, y, row + c, dy[row + c], scale[c], shift[c], slope);
-      answers[c] = scale[c] * passed[c] + slant[c] * (value - mean[c]) + offset[c];
+      const T centred = x[row + c] - centre[c];
+      passed[c] = Gated<kGate>(centred, y, row + c, dy[row + c], scale[c], shift[c], slope);
+      answers[c] = scale[c] * passed[c] + slant[c] * centred + offset[c];
     }
     for (std::int64_t c = 0; c < count; ++c) dx[row + c] = answers[c];
     if (kGate != Gate::kOutput) continue;

@@ -14,9 +14,11 @@ inline constexpr std::int64_t kNormBlock = 1024;  // voxels
 template <typename T>
 void AddMoments(const T* x, std::int64_t voxels, std::int64_t channels, const T* origin, double* sum, double* squares);
 
-// How values become answers: z = x · scale[c] + shift[c] (+ residual), y = z > 0 ? z : slope · z. slope = 1: y = z.
+// How values become answers: z = (x - centre[c]) · scale[c] + shift[c] (+ residual), y = z > 0 ? z : slope · z. slope = 1: y = z.
+// `centre` is the mean as T holds it: a mean that lay in `shift` would be rounded on the scale of the mean, not of the answers.
 template <typename T>
 struct NormForward {
+  const T* centre;
   const T* scale;
   const T* shift;
   T slope;
@@ -30,15 +32,14 @@ void ApplyNorm(const T* x, const T* residual, std::int64_t voxels, std::int64_t 
 template <typename T>
 struct NormBackward {
   NormForward<T> forward;
-  const T* mean;
   const T* slant;  // ApplyNormGradients only, as `offset`
   const T* offset;
 };
-// sum[c] += Σ g, products[c] += Σ g · (x - mean[c]). `y`: with a residual the answers, which have the sign of z; else null.
+// sum[c] += Σ g, products[c] += Σ g · (x - centre[c]). `y`: with a residual the answers, which have the sign of z; else null.
 template <typename T>
 void AddNormGradients(const T* x, const T* y, const T* dy, std::int64_t voxels, std::int64_t channels,
                       const NormBackward<T>& norm, double* sum, double* products);
-// dx = scale[c] · g + slant[c] · (x - mean[c]) + offset[c]; dresidual = g, unless null.
+// dx = scale[c] · g + slant[c] · (x - centre[c]) + offset[c]; dresidual = g, unless null.
 template <typename T>
 void ApplyNormGradients(const T* x, const T* y, const T* dy, std::int64_t voxels, std::int64_t channels,
                         const NormBackward<T>& norm, T* dx, T* dresidual);

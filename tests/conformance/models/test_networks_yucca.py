@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity import Dump, check, check_losses
+from parity import Dump, check, check_full_width, check_losses
 from reference_unet import LightDecoder
 from yucca.modules.networks.networks.MedNeXt import MedNeXt
 from yucca.modules.networks.networks.UNet import UNet
@@ -80,5 +80,5 @@ def test_mednext(tmp_path, precision, name, form):
 @pytest.mark.parametrize("name", ["mednext_m", "mednext_l"])
 def test_mednext_in_full(tmp_path, name):
     dump = Dump(tmp_path / "dump", name, 0, "32x32x32", 1, 1, "light", 1, "f32")
-    check(dump, MedNeXtWithUNetDecoder(name, 32, 1, 1, True), gradients=False)
+    check_full_width(dump, MedNeXtWithUNetDecoder(name, 32, 1, 1, True))
     dump.remove()
