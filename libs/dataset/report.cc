@@ -165,7 +165,7 @@ std::string NumberLabel(double value) { return absl::StrFormat("%.6g", value == 
 
 }  // namespace
 
-ReportHistogram NumberHistogram(const std::string& title, const std::string& unit, std::vector<double> values,
+ReportHistogram NumberHistogram(const std::string& title, const std::string& unit, const std::vector<double>& values,
                                 std::int64_t unknown) {
   ReportHistogram out{title, unit, {}, unknown};
   if (values.empty()) return out;

@@ -49,7 +49,7 @@ DatasetReport MakeReport(const DatasetVersion& version, const IngestReport& inge
 
 // Of numbers: one bar per value where there are at most eight, else eight to twelve bars of equal and round width; ten per
 // decade where the largest is a thousand times the smallest.   `values` finite.
-ReportHistogram NumberHistogram(const std::string& title, const std::string& unit, std::vector<double> values,
+ReportHistogram NumberHistogram(const std::string& title, const std::string& unit, const std::vector<double>& values,
                                 std::int64_t unknown);
 // Of words: the most frequent first, at most twelve, the rest together. An empty word is unknown.
 ReportHistogram WordHistogram(const std::string& title, const std::vector<std::string>& words);

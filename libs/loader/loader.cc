@@ -154,8 +154,7 @@ class ThreadedLoader final : public Loader {
     MutexLock lock(mutex_);
     std::optional<absl::StatusOr<Sample>>& slot = Slot(consumed_);
     while (!slot.has_value()) ready_.Wait(mutex_);
-    absl::StatusOr<Sample> sample = *std::move(slot);
-    slot.reset();
+    absl::StatusOr<Sample> sample = *std::exchange(slot, std::nullopt);
     ++consumed_;
     room_.NotifyOne();
     return sample;

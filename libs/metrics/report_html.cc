@@ -36,7 +36,7 @@ figcaption{font-size:13px;margin-top:5px;overflow-wrap:anywhere}
 std::string Value(double value, bool ratio) {
   if (std::isnan(value)) return "–";
   if (std::isinf(value)) return "∞";
-  return absl::StrFormat(ratio ? "%.3f" : value >= 100 ? "%.0f" : "%.2f", value);
+  return absl::StrFormat("%.*f", ratio ? 3 : value >= 100 ? 0 : 2, value);
 }
 
 bool IsRatio(const Measure& measure) { return *measure.unit == '\0'; }

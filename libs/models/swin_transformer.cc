@@ -32,7 +32,7 @@ at::Tensor LayerNorm(const at::Tensor& x, const Affine& norm) {
 at::Tensor Linear(const at::Tensor& x, const Affine& affine) { return at::linear(x, affine.weight, affine.bias); }
 
 // Adds in place where that does not narrow the sum: under autocast `values` are bfloat16 and `term` is not.
-at::Tensor Plus(at::Tensor values, const at::Tensor& term) {
+at::Tensor Plus(const at::Tensor& values, const at::Tensor& term) {
   return values.scalar_type() == term.scalar_type() ? values.add_(term) : values + term;
 }
 

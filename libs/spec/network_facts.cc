@@ -113,14 +113,14 @@ NetworkSize MedNeXtLSize(const NetworkOptions& options, const Shape3& patch) {
 }
 
 NetworkSize ResEncLSize(const NetworkOptions& options, const Shape3& patch) {
-  constexpr std::array blocks = {1, 3, 4, 6, 6, 6};
+  constexpr std::array kBlocks = {1, 3, 4, 6, 6, 6};
   constexpr int kDeepest = 5;
   const auto width = [&](int level) { return std::min(options.filters << level, 10 * options.filters); };
   Tally tally(patch);
   tally.Unit(options.in_channels, options.filters, 0);
   std::int64_t before = options.filters;
   for (int level = 0; level <= kDeepest; ++level) {
-    for (int block = 0; block < blocks[level]; ++block) {
+    for (int block = 0; block < kBlocks[level]; ++block) {
       tally.Unit(before, width(level), level);
       tally.Unit(width(level), width(level), level);
       if (before != width(level)) tally.Projection(before, width(level), level);

@@ -97,7 +97,8 @@ void CheckMask(const PretrainSpec& spec, Problems& out) {
       out.push_back({"mask.token", absl::StrCat(token, " does not divide patch ", ShapeText(spec.patch))});
       return;
     }
-    tokens *= static_cast<double>(side / token);
+    const std::int64_t along = side / token;
+    tokens *= static_cast<double>(along);
   }
   const double visible = std::floor(tokens * (1 - spec.mask.ratio));
   if (spec.mask.ratio > 0 && spec.mask.ratio < 1 && (visible < 1 || visible >= tokens)) {

@@ -60,7 +60,7 @@ std::vector<std::string> DeleteOld(const std::filesystem::path& checkpoints, std
     if (ParseCheckpointName(name).ok() && ReadManifest(entry.path()).ok()) names.push_back(name);
   }
   std::vector<std::string> deleted;
-  for (const std::string& name : CheckpointsToDelete(std::move(names), keep, best_step)) {
+  for (const std::string& name : CheckpointsToDelete(names, keep, best_step)) {
     if (RemoveCheckpoint(checkpoints / name).ok()) deleted.push_back(name);
   }
   return deleted;

@@ -11,9 +11,9 @@ namespace {
 double EpochCosine(const LrSchedule& schedule, std::int64_t step) {
   const std::int64_t epochs = (schedule.steps + schedule.epoch_steps - 1) / schedule.epoch_steps;
   const double period = std::max(1.0, std::floor(schedule.period_ratio * static_cast<double>(epochs)));
-  const auto epoch = static_cast<double>(step / schedule.epoch_steps);
-  return schedule.floor +
-         0.5 * (schedule.learning_rate - schedule.floor) * (1.0 + std::cos(std::numbers::pi * epoch / period));
+  const std::int64_t epoch = step / schedule.epoch_steps;
+  return schedule.floor + 0.5 * (schedule.learning_rate - schedule.floor) *
+                              (1.0 + std::cos(std::numbers::pi * static_cast<double>(epoch) / period));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "libs/volume/pickle_value.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <unordered_map>
 
@@ -225,7 +226,7 @@ absl::StatusOr<Value*> NewDict(const Value& arguments, Arena& arena) {
   const Value& pairs = *arguments.items[0];
   if (arguments.items.size() > 1 || pairs.kind != Kind::kList)
     return Damaged("an OrderedDict of something else than pairs");
-  AMAES_RETURN_IF_ERROR(arena.Charge(pairs.items.size() * 2 * sizeof(Value*)));
+  AMAES_RETURN_IF_ERROR(arena.Charge(pairs.items.size() * 2 * sizeof(std::uintptr_t)));
   for (const Value* pair : pairs.items) {
     if ((pair->kind != Kind::kTuple && pair->kind != Kind::kList) || pair->items.size() != 2) {
       return Damaged("an OrderedDict of something else than pairs");

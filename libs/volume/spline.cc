@@ -65,8 +65,8 @@ void Smooth(const SplinePlan& plan, const float* in, float* out) {
 // Samples to B-spline coefficients, in place: one causal and one anti-causal pass with mirrored borders.
 void Prefilter(float* c, std::int64_t size) {
   if (size == 1) return;
-  constexpr float pole = static_cast<float>(kPole);
-  constexpr float gain = static_cast<float>((1 - kPole) * (1 - 1 / kPole));
+  constexpr float kPoleFloat = static_cast<float>(kPole);
+  constexpr float kGain = static_cast<float>((1 - kPole) * (1 - 1 / kPole));
   double first[kLanes];
   for (int l = 0; l < kLanes; ++l) first[l] = c[l];
   double power = kPole;
@@ -74,17 +74,17 @@ void Prefilter(float* c, std::int64_t size) {
     const float* row = c + Mirror(k, size) * kLanes;
     for (int l = 0; l < kLanes; ++l) first[l] += power * row[l];
   }
-  for (int l = 0; l < kLanes; ++l) c[l] = gain * static_cast<float>(first[l]);
+  for (int l = 0; l < kLanes; ++l) c[l] = kGain * static_cast<float>(first[l]);
   for (std::int64_t i = 1; i < size; ++i) {
     float* row = c + i * kLanes;
-    for (int l = 0; l < kLanes; ++l) row[l] = gain * row[l] + pole * row[l - kLanes];
+    for (int l = 0; l < kLanes; ++l) row[l] = kGain * row[l] + kPoleFloat * row[l - kLanes];
   }
-  constexpr float last = static_cast<float>(kPole / (kPole * kPole - 1));
+  constexpr float kLast = static_cast<float>(kPole / (kPole * kPole - 1));
   float* end = c + (size - 1) * kLanes;
-  for (int l = 0; l < kLanes; ++l) end[l] = last * (pole * end[l - kLanes] + end[l]);
+  for (int l = 0; l < kLanes; ++l) end[l] = kLast * (kPoleFloat * end[l - kLanes] + end[l]);
   for (std::int64_t i = size - 2; i >= 0; --i) {
     float* row = c + i * kLanes;
-    for (int l = 0; l < kLanes; ++l) row[l] = pole * (row[l + kLanes] - row[l]);
+    for (int l = 0; l < kLanes; ++l) row[l] = kPoleFloat * (row[l + kLanes] - row[l]);
   }
 }
 

@@ -16,8 +16,9 @@ namespace {
 
 template <typename Message>
 grpc::Status Answer(absl::StatusOr<Message> result, Message* out) {
-  if (result.ok()) *out = *std::move(result);
-  return ToGrpcStatus(result.status());
+  if (!result.ok()) return ToGrpcStatus(result.status());
+  *out = *std::move(result);
+  return grpc::Status::OK;
 }
 
 }  // namespace

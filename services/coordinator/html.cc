@@ -83,7 +83,7 @@ std::string Bytes(double bytes) {
     bytes /= 1000;
     ++unit;
   }
-  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
+  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 1, bytes, kUnits[unit]);
 }
 
 std::string Number(double value) { return std::isfinite(value) ? absl::StrFormat("%.4g", value) : "–"; }

@@ -275,14 +275,14 @@ TEST_F(CheckpointServerTest, TheRegistryKnowsFilesAndTellsDamage) {
 
 // Prometheus text, as far as this needs it: comments, and NAME{LABELS} VALUE.
 std::map<std::string, double> ParseMetrics(const std::string& text) {
-  static const std::regex kSample(
+  static const std::regex sample_line(
       R"re(([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*",?)*\})?) (\S+))re");
   std::map<std::string, double> samples;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == '#') continue;
     std::smatch match;
-    EXPECT_TRUE(std::regex_match(line, match, kSample)) << line;
+    EXPECT_TRUE(std::regex_match(line, match, sample_line)) << line;
     const bool fresh = match.size() == 3 && samples.emplace(match[1], std::stod(match[2])).second;
     EXPECT_TRUE(fresh) << line;
   }

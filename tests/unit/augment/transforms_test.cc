@@ -27,7 +27,7 @@ std::vector<float> Phantom01(const Shape3& shape) {
   return voxels;
 }
 
-at::Tensor Tensor(std::vector<float>& values, std::vector<std::int64_t> shape) {
+at::Tensor Tensor(std::vector<float>& values, const std::vector<std::int64_t>& shape) {
   return at::from_blob(values.data(), shape, at::kFloat).clone();
 }
 
