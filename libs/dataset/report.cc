@@ -86,7 +86,7 @@ ReportHistogram Numbers(const std::string& title, const std::string& unit, const
       ++unknown;
     }
   }
-  return NumberHistogram(title, unit, std::move(values), unknown);
+  return NumberHistogram(title, unit, values, unknown);
 }
 
 ReportHistogram Words(const std::string& title, const DatasetVersion& version, const std::string& key) {

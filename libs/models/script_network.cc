@@ -127,6 +127,7 @@ bool Same(const at::Tensor& a, const at::Tensor& b) {
 // What is wrong with its answers; empty = nothing. Throws c10::Error.
 std::string WrongAnswers(ScriptNetwork& network, const ScriptOptions& options, const Shape3& patch) {
   const at::Tensor two = RandomPatches(2, options.in_channels, patch), one = two.narrow(0, 0, 1);
+  two.narrow(0, 1, 1).mul_(-3);  // of another mean and spread: what mixes samples shows it
   const at::Tensor answer = network.Forward(one);
   const std::vector<std::int64_t> wanted = {1, options.out_channels, patch[0], patch[1], patch[2]};
   if (answer.sizes() != at::IntArrayRef(wanted)) {

@@ -12,6 +12,7 @@ from torch import nn
 
 from parity import Dump, check, check_losses
 
+torch.manual_seed(1)
 WORKER = pathlib.Path(os.environ["AMAES_BUILD_DIR"]) / "bin" / "amaes-worker"
 
 

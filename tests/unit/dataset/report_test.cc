@@ -67,18 +67,18 @@ const ReportTable& Table(const DatasetReport& report, const std::string& title) 
   for (const ReportTable& table : report.tables) {
     if (table.title == title) return table;
   }
-  static const ReportTable kNone;
+  static const ReportTable none;
   ADD_FAILURE() << "no table " << title;
-  return kNone;
+  return none;
 }
 
 const ReportHistogram& Histogram(const DatasetReport& report, const std::string& title) {
   for (const ReportHistogram& histogram : report.histograms) {
     if (histogram.title == title) return histogram;
   }
-  static const ReportHistogram kNone;
+  static const ReportHistogram none;
   ADD_FAILURE() << "no histogram " << title;
-  return kNone;
+  return none;
 }
 
 TEST(Report, CountsBySplitCollectionModalityFlagAndCompanion) {

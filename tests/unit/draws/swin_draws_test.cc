@@ -84,8 +84,8 @@ TEST(SwinDraws, TurnsAndSourcesAreUniform) {
   }
   // Four standard deviations of a binomial count.
   for (int i = 0; i < 4; ++i) {
-    EXPECT_NEAR(turns[i], kDraws / 4, 110) << i;
-    EXPECT_NEAR(sources[i], kDraws / 4, 110) << i;
+    EXPECT_NEAR(turns[i], kDraws / 4.0, 110) << i;
+    EXPECT_NEAR(sources[i], kDraws / 4.0, 110) << i;
   }
 }
 

@@ -68,7 +68,7 @@ absl::Status Run(const Case& c, Communicator& communicator, RendezvousStore& sto
                                      .communicator = communicator,
                                      .store = store,
                                      .clock = clock,
-                                     .report = [](WorkerReport) {},
+                                     .report = [](const WorkerReport&) {},
                                      .stop_requested = [] { return false; }};
   AMAES_ASSIGN_OR_RETURN(Validation validation, Validation::Create(options, environment, c.micro_batch));
   AMAES_ASSIGN_OR_RETURN(outcome.validation, validation.Run(network, 1));

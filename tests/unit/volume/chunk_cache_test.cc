@@ -61,9 +61,9 @@ TEST(ChunkCache, NeverOverItsBudgetUnderThreads) {
         const int volume = i % 2 == 0 ? 0 : (i * 7 + t) % 5, chunk = i % 2 == 0 ? i / 2 % 2 : i % 11;
         const auto found = cache.Find(absl::StrCat("v", volume), chunk);
         if (found == nullptr) {
-          cache.Put(absl::StrCat("v", volume), chunk, Bytes(static_cast<std::size_t>(50 + chunk)));
+          cache.Put(absl::StrCat("v", volume), chunk, Bytes(50 + static_cast<std::size_t>(chunk)));
         } else {
-          EXPECT_EQ(found->size(), static_cast<std::size_t>(50 + chunk));
+          EXPECT_EQ(found->size(), 50 + static_cast<std::size_t>(chunk));
         }
         EXPECT_LE(cache.bytes(), 1000);
       }

@@ -139,7 +139,8 @@ TEST_F(Nifti, BringsEveryStorageOrderToRas) {
     for (int flips = 0; flips < 8; ++flips) {
       const auto flipped = [&](int a) { return (flips >> a & 1) != 0; };
       std::vector<double> sform(12, 0);
-      for (int a = 0; a < 3; ++a) sform[static_cast<std::size_t>(axes[a] * 4 + a)] = flipped(a) ? -1 : 1;
+      for (int a = 0; a < 3; ++a)
+        sform[4 * static_cast<std::size_t>(axes[a]) + static_cast<std::size_t>(a)] = flipped(a) ? -1 : 1;
       NiftiBytes file(NiftiBytes::kNifti1, flips % 2 == 1, {shape[axes[0]], shape[axes[1]], shape[axes[2]]});
       file.Sform(1, sform);
       std::int64_t at[3];

@@ -18,7 +18,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 absl::string_view Bytes(const char* text, std::size_t size) { return {text, size}; }
-#define PICKLE(literal) Bytes(literal, sizeof(literal) - 1)
+#define AMAES_PICKLE(literal) Bytes(literal, sizeof(literal) - 1)
 
 void ExpectRefused(absl::string_view bytes, const std::string& why) {
   EXPECT_THAT(ParsePickle(bytes), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why))) << absl::CHexEscape(bytes);
@@ -104,74 +104,74 @@ TEST(SafePickle, ReadsWhatPythonWrites) {
 }
 
 TEST(SafePickle, ReadsInstructionsOneByOne) {
-  EXPECT_EQ(MustParse(PICKLE("N.")), json());
-  EXPECT_EQ(MustParse(PICKLE("I-12\n.")), -12);
-  EXPECT_EQ(MustParse(PICKLE("L12345678901L\n.")), 12345678901);
-  EXPECT_EQ(MustParse(PICKLE("J\376\377\377\377.")), -2);
-  EXPECT_EQ(MustParse(PICKLE("\212\000.")), 0);
-  EXPECT_EQ(MustParse(PICKLE("\212\001\377.")), -1);
-  EXPECT_EQ(MustParse(PICKLE("\212\002\377\000.")), 255);
-  EXPECT_EQ(MustParse(PICKLE("\212\011\377\377\377\377\377\377\377\377\000.")), ~std::uint64_t{0});
-  EXPECT_EQ(MustParse(PICKLE("F-0.25\n.")), -0.25);
-  EXPECT_TRUE(std::isnan(MustParse(PICKLE("Fnan\n.")).get<double>()));
-  EXPECT_EQ(MustParse(PICKLE("G\077\370\000\000\000\000\000\000.")), 1.5);
-  EXPECT_EQ(MustParse(PICKLE("V\\u00e4\344\\U0001f9e0\n.")), "\u00e4\u00e4\U0001f9e0");
-  EXPECT_EQ(MustParse(PICKLE("(K\001K\002l.")), json({1, 2}));
-  EXPECT_EQ(MustParse(PICKLE("(X\001\000\000\000kK\002d.")), json({{"k", 2}}));
-  EXPECT_EQ(MustParse(PICKLE("K\001(K\002K\0031.")), 1) << "what lies above a mark goes with it";
-  EXPECT_EQ(MustParse(PICKLE("K\001K\0020.")), 1);
-  EXPECT_EQ(MustParse(PICKLE("K\0012\206.")), json({1, 1}));
-  EXPECT_EQ(MustParse(PICKLE("K\007q\0050h\005.")), 7);
-  EXPECT_EQ(MustParse(PICKLE("}(K\001K\002K\001K\003u.")), json({{"1", 3}})) << "the later value of a key stays";
+  EXPECT_EQ(MustParse(AMAES_PICKLE("N.")), json());
+  EXPECT_EQ(MustParse(AMAES_PICKLE("I-12\n.")), -12);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("L12345678901L\n.")), 12345678901);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("J\376\377\377\377.")), -2);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("\212\000.")), 0);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("\212\001\377.")), -1);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("\212\002\377\000.")), 255);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("\212\011\377\377\377\377\377\377\377\377\000.")), ~std::uint64_t{0});
+  EXPECT_EQ(MustParse(AMAES_PICKLE("F-0.25\n.")), -0.25);
+  EXPECT_TRUE(std::isnan(MustParse(AMAES_PICKLE("Fnan\n.")).get<double>()));
+  EXPECT_EQ(MustParse(AMAES_PICKLE("G\077\370\000\000\000\000\000\000.")), 1.5);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("V\\u00e4\344\\U0001f9e0\n.")), "\u00e4\u00e4\U0001f9e0");
+  EXPECT_EQ(MustParse(AMAES_PICKLE("(K\001K\002l.")), json({1, 2}));
+  EXPECT_EQ(MustParse(AMAES_PICKLE("(X\001\000\000\000kK\002d.")), json({{"k", 2}}));
+  EXPECT_EQ(MustParse(AMAES_PICKLE("K\001(K\002K\0031.")), 1) << "what lies above a mark goes with it";
+  EXPECT_EQ(MustParse(AMAES_PICKLE("K\001K\0020.")), 1);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("K\0012\206.")), json({1, 1}));
+  EXPECT_EQ(MustParse(AMAES_PICKLE("K\007q\0050h\005.")), 7);
+  EXPECT_EQ(MustParse(AMAES_PICKLE("}(K\001K\002K\001K\003u.")), json({{"1", 3}})) << "the later value of a key stays";
 }
 
 TEST(SafePickle, RefusesByNameWhatItWouldHaveToExecute) {
-  ExpectRefused(PICKLE("cos\nsystem\n(Vecho\ntR."), "it asks for os.system");
-  ExpectRefused(PICKLE("\200\004\214\005posix\214\006system\223."), "it asks for posix.system");
-  ExpectRefused(PICKLE("cbuiltins\neval\n."), "it asks for builtins.eval");
-  ExpectRefused(PICKLE("cnumpy\nload\n."), "it asks for numpy.load");
-  ExpectRefused(PICKLE("(ios\nsystem\n."), "an object of some class");
-  ExpectRefused(PICKLE("cnumpy\nndarray\n)\201."), "an object of some class");
-  ExpectRefused(PICKLE("cnumpy\nndarray\n)R."), "it asks to call numpy.ndarray");
-  ExpectRefused(PICKLE("cnumpy\nndarray\n."), "a function or class as a value");
-  ExpectRefused(PICKLE("Pname\n."), "an object outside of the file");
-  ExpectRefused(PICKLE("K\001Q."), "an object outside of the file");
-  ExpectRefused(PICKLE("\202\001."), "a registered extension");
-  ExpectRefused(PICKLE("\217."), "a set");
-  ExpectRefused(PICKLE("\227."), "a buffer outside of the file");
-  ExpectRefused(PICKLE("S'old'\n."), "a string of Python 2");
-  ExpectRefused(PICKLE("}}b."), "it gives a state to what has none");
-  ExpectRefused(PICKLE("c_codecs\nencode\n(Va\nVutf-7\ntR."), "_codecs.encode");
-  ExpectRefused(PICKLE("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\ntR."), "a kind of array");
+  ExpectRefused(AMAES_PICKLE("cos\nsystem\n(Vecho\ntR."), "it asks for os.system");
+  ExpectRefused(AMAES_PICKLE("\200\004\214\005posix\214\006system\223."), "it asks for posix.system");
+  ExpectRefused(AMAES_PICKLE("cbuiltins\neval\n."), "it asks for builtins.eval");
+  ExpectRefused(AMAES_PICKLE("cnumpy\nload\n."), "it asks for numpy.load");
+  ExpectRefused(AMAES_PICKLE("(ios\nsystem\n."), "an object of some class");
+  ExpectRefused(AMAES_PICKLE("cnumpy\nndarray\n)\201."), "an object of some class");
+  ExpectRefused(AMAES_PICKLE("cnumpy\nndarray\n)R."), "it asks to call numpy.ndarray");
+  ExpectRefused(AMAES_PICKLE("cnumpy\nndarray\n."), "a function or class as a value");
+  ExpectRefused(AMAES_PICKLE("Pname\n."), "an object outside of the file");
+  ExpectRefused(AMAES_PICKLE("K\001Q."), "an object outside of the file");
+  ExpectRefused(AMAES_PICKLE("\202\001."), "a registered extension");
+  ExpectRefused(AMAES_PICKLE("\217."), "a set");
+  ExpectRefused(AMAES_PICKLE("\227."), "a buffer outside of the file");
+  ExpectRefused(AMAES_PICKLE("S'old'\n."), "a string of Python 2");
+  ExpectRefused(AMAES_PICKLE("}}b."), "it gives a state to what has none");
+  ExpectRefused(AMAES_PICKLE("c_codecs\nencode\n(Va\nVutf-7\ntR."), "_codecs.encode");
+  ExpectRefused(AMAES_PICKLE("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\ntR."), "a kind of array");
 }
 
 TEST(SafePickle, NamesWhatIsBroken) {
   ExpectRefused("", "truncated");
-  ExpectRefused(PICKLE("K\001"), "truncated");
-  ExpectRefused(PICKLE("X\377\377\377\377abc."), "truncated");
-  ExpectRefused(PICKLE("\215\377\377\377\377\377\377\377\377."), "truncated");
-  ExpectRefused(PICKLE("I12"), "truncated");
-  ExpectRefused(PICKLE("."), "a value is missing");
-  ExpectRefused(PICKLE("(."), "a value is missing");
-  ExpectRefused(PICKLE("K\001(."), "a value is missing");
-  ExpectRefused(PICKLE("t."), "a mark is missing");
-  ExpectRefused(PICKLE("2."), "nothing to repeat");
-  ExpectRefused(PICKLE("K\001a."), "nothing to add");
-  ExpectRefused(PICKLE("K\001K\002a."), "nothing to add");
-  ExpectRefused(PICKLE("](K\001u."), "nothing to add");
-  ExpectRefused(PICKLE("}(K\001u."), "a key without a value");
-  ExpectRefused(PICKLE("(K\001d."), "a key without a value");
-  ExpectRefused(PICKLE("h\001."), "never remembered");
-  ExpectRefused(PICKLE("\224."), "nothing to remember");
-  ExpectRefused(PICKLE("\200\006N."), "protocol 6");
-  ExpectRefused(PICKLE("\360."), "unknown instruction 240");
-  ExpectRefused(PICKLE("X\002\000\000\000\377\377."), "not UTF-8");
-  ExpectRefused(PICKLE("V\\ud800\n."), "not UTF-8");
-  ExpectRefused(PICKLE("V\\u00\n."), "broken escape");
-  ExpectRefused(PICKLE("I1x\n."), "a whole number that is none");
-  ExpectRefused(PICKLE("Fx\n."), "a number that is none");
-  ExpectRefused(PICKLE("}(}K\001u."), "a key that is neither");
-  ExpectRefused(PICKLE("}(K\001NX\001\000\000\0001Nu."), "two keys of one name");
+  ExpectRefused(AMAES_PICKLE("K\001"), "truncated");
+  ExpectRefused(AMAES_PICKLE("X\377\377\377\377abc."), "truncated");
+  ExpectRefused(AMAES_PICKLE("\215\377\377\377\377\377\377\377\377."), "truncated");
+  ExpectRefused(AMAES_PICKLE("I12"), "truncated");
+  ExpectRefused(AMAES_PICKLE("."), "a value is missing");
+  ExpectRefused(AMAES_PICKLE("(."), "a value is missing");
+  ExpectRefused(AMAES_PICKLE("K\001(."), "a value is missing");
+  ExpectRefused(AMAES_PICKLE("t."), "a mark is missing");
+  ExpectRefused(AMAES_PICKLE("2."), "nothing to repeat");
+  ExpectRefused(AMAES_PICKLE("K\001a."), "nothing to add");
+  ExpectRefused(AMAES_PICKLE("K\001K\002a."), "nothing to add");
+  ExpectRefused(AMAES_PICKLE("](K\001u."), "nothing to add");
+  ExpectRefused(AMAES_PICKLE("}(K\001u."), "a key without a value");
+  ExpectRefused(AMAES_PICKLE("(K\001d."), "a key without a value");
+  ExpectRefused(AMAES_PICKLE("h\001."), "never remembered");
+  ExpectRefused(AMAES_PICKLE("\224."), "nothing to remember");
+  ExpectRefused(AMAES_PICKLE("\200\006N."), "protocol 6");
+  ExpectRefused(AMAES_PICKLE("\360."), "unknown instruction 240");
+  ExpectRefused(AMAES_PICKLE("X\002\000\000\000\377\377."), "not UTF-8");
+  ExpectRefused(AMAES_PICKLE("V\\ud800\n."), "not UTF-8");
+  ExpectRefused(AMAES_PICKLE("V\\u00\n."), "broken escape");
+  ExpectRefused(AMAES_PICKLE("I1x\n."), "a whole number that is none");
+  ExpectRefused(AMAES_PICKLE("Fx\n."), "a number that is none");
+  ExpectRefused(AMAES_PICKLE("}(}K\001u."), "a key that is neither");
+  ExpectRefused(AMAES_PICKLE("}(K\001NX\001\000\000\0001Nu."), "two keys of one name");
 }
 
 // _frombuffer(bytes, dtype(NAME), shape, 'C') for a shape and bytes of the test.
@@ -191,13 +191,13 @@ TEST(SafePickle, BelievesNoShapeThatItsBytesDoNotFill) {
   ExpectRefused(FromBuffer("u1", "L1099511627775L\nI0\n", 0), "too large");
   ExpectRefused(FromBuffer("O", "K\002", 16), "object array");
   ExpectRefused(FromBuffer("U2", "K\002", 16), "unknown datatype");
-  ExpectRefused(PICKLE("cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\000tC\001btR."),
+  ExpectRefused(AMAES_PICKLE("cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\000tC\001btR."),
                 "an array without its data");
 }
 
 TEST(SafePickle, BoundsDepthAndSize) {
   ExpectRefused(std::string(1000, ']') + std::string(999, 'a') + ".", "nested deeper");
-  ExpectRefused(PICKLE("]2a."), "nested deeper");
+  ExpectRefused(AMAES_PICKLE("]2a."), "nested deeper");
   ExpectRefused(absl::StrCat("(", std::string(3'000'000, 'N'), "t."), "too large");
   std::string doubled = "K\001";
   for (int i = 0; i < 40; ++i) doubled += "2\206";  // a pair of twice the same
