@@ -49,7 +49,7 @@ void ReadCrop(benchmark::State& state) {
   std::vector<float> out(static_cast<std::size_t>(state.range(0) * state.range(0) * state.range(0)));
   std::int64_t position = 0;
   for (auto _ : state) {
-    const CropDraw crop = DrawCrop(1, position++, (*volume)->shape(), state.range(0));
+    const CropDraw crop = DrawCrop(1, position++, (*volume)->shape(), Cube(state.range(0)));
     AMAES_CHECK((*volume)->ReadBox(crop.start, crop.read, absl::MakeSpan(out)).ok());
   }
   state.SetItemsProcessed(state.iterations());
@@ -58,7 +58,7 @@ BENCHMARK(ReadCrop)->Arg(64)->Arg(128)->Unit(benchmark::kMillisecond);
 
 void DrawMask(benchmark::State& state) {
   std::int64_t position = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(DrawTokenMask(1, position++, 128, 4, 0.6));
+  for (auto _ : state) benchmark::DoNotOptimize(DrawTokenMask(1, position++, Cube(128), 4, 0.6));
 }
 BENCHMARK(DrawMask)->Unit(benchmark::kMicrosecond);
 
