@@ -18,12 +18,23 @@ mapfile -t modules < <(find "$build/lib" -maxdepth 1 -name '*.so*' -type f 2>/de
 cp "${programs[@]}" "$work/$name/bin/"
 ((${#modules[@]} == 0)) || cp "${modules[@]}" "$work/$name/lib/"
 
-# Libraries from .venv are packed. Those of Debian are named by package in DEPENDS.
+# Libraries from .venv are packed. Those of Debian are named by package in DEPENDS. What is neither (a CUDA toolkit beside Debian) is packed,
+# unless .venv has brought the same library.
 needed=$(ldd "${programs[@]}" ${modules[@]+"${modules[@]}"} | sed -n 's/.* => \(\/[^ ]*\) (0x.*/\1/p' | sort -u)
 grep -F /site-packages/ <<<"$needed" | xargs -r cp -t "$work/$name/lib/"
-grep -vF /site-packages/ <<<"$needed" | xargs -r realpath | while read -r file; do # some packages name /lib, where /usr/lib is meant
-  dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "${file#/usr}"
-done | cut -d: -f1 | sort -u >"$work/$name/DEPENDS"
+owner() { # of a file; some packages name /lib, where /usr/lib is meant
+  local file
+  file=$(realpath "$1")
+  { dpkg-query -S "$file" || dpkg-query -S "${file#/usr}"; } 2>/dev/null | cut -d: -f1
+}
+while read -r library; do
+  package=$(owner "$library") || package=
+  if [[ $package ]]; then
+    echo "$package"
+  elif [[ ! -e $work/$name/lib/${library##*/} ]]; then
+    cp -L "$library" "$work/$name/lib/"
+  fi
+done < <(grep -vF /site-packages/ <<<"$needed") | sort -u >"$work/$name/DEPENDS"
 cp LICENSE README.md "$work/$name/" 2>/dev/null || cp LICENSE "$work/$name/"
 
 strip --strip-unneeded "$work/$name"/bin/* "$work/$name"/lib/libamaes*.so 2>/dev/null || true
