@@ -19,6 +19,7 @@
 #include "libs/loader/loader.h"
 #include "libs/loader/sample_reader.h"
 #include "libs/volume/stored_volume.h"
+#include "tests/unit/loader/next_samples.h"
 
 namespace amaes {
 namespace {
@@ -100,15 +101,7 @@ class AnonymisedTest : public ::testing::Test {
   }
 
   std::vector<Sample> Samples(const LoaderOptions& options, int count) {
-    auto loader = Loader::Create(version_, options, clock_);
-    EXPECT_OK(loader);
-    std::vector<Sample> samples;
-    for (int i = 0; i < count; ++i) {
-      auto sample = (*loader)->Next();
-      EXPECT_OK(sample);
-      samples.push_back(*std::move(sample));
-    }
-    return samples;
+    return NextSamples(version_, options, clock_, count);
   }
 
   std::uint64_t DrawSeed() const {

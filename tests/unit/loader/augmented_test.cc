@@ -20,6 +20,7 @@
 #include "libs/transform/spatial.h"
 #include "libs/volume/phantom.h"
 #include "libs/volume/stored_volume.h"
+#include "tests/unit/loader/next_samples.h"
 
 namespace amaes {
 namespace {
@@ -66,15 +67,7 @@ class AugmentedTest : public ::testing::Test {
   }
 
   std::vector<Sample> Samples(const LoaderOptions& options, int count) {
-    auto loader = Loader::Create(version_, options, clock_);
-    EXPECT_OK(loader);
-    std::vector<Sample> samples;
-    for (int i = 0; i < count; ++i) {
-      auto sample = (*loader)->Next();
-      EXPECT_OK(sample);
-      samples.push_back(*std::move(sample));
-    }
-    return samples;
+    return NextSamples(version_, options, clock_, count);
   }
 
   // The volume inside `margin` voxels of its minimum on every side, with the whole of it read.

@@ -18,6 +18,7 @@
 #include "libs/base/testing/temp_dir.h"
 #include "libs/loader/volume_cache.h"
 #include "libs/volume/stored_volume.h"
+#include "tests/unit/loader/next_samples.h"
 
 namespace amaes {
 namespace {
@@ -93,15 +94,7 @@ class LoaderTest : public ::testing::Test {
   }
 
   std::vector<Sample> Load(const LoaderOptions& options, int count) {
-    auto loader = Loader::Create(version_, options, clock_);
-    EXPECT_OK(loader);
-    std::vector<Sample> samples;
-    for (int i = 0; i < count; ++i) {
-      auto sample = (*loader)->Next();
-      EXPECT_OK(sample);
-      samples.push_back(*std::move(sample));
-    }
-    return samples;
+    return NextSamples(version_, options, clock_, count);
   }
 
   static void ExpectEqual(const Sample& a, const Sample& b) {

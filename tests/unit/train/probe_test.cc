@@ -13,13 +13,13 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/checkpoint.h"
-#include "libs/checkpoint/safetensors.h"
 #include "libs/spec/network_facts.h"
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/train/initial_weights.h"
 #include "libs/train/metrics_log.h"
 #include "libs/train/trainee.h"
+#include "tests/unit/train/checkpoint_tensors.h"
 #include "tests/unit/train/run_ranks.h"
 
 namespace amaes {
@@ -43,20 +43,6 @@ JobSpec ProbedSpec(std::int64_t steps = 5) {
   spec.probe.learning_rate = 3e-3;
   spec.probe.crops = 2;
   return job;
-}
-
-std::map<std::string, std::string> Tensors(const std::filesystem::path& job, const std::string& name) {
-  std::map<std::string, std::string> tensors;
-  const auto folder = job / "checkpoints" / name;
-  const absl::StatusOr<CheckpointManifest> manifest = VerifyCheckpoint(folder);
-  EXPECT_OK(manifest);
-  if (!manifest.ok()) return tensors;
-  for (const CheckpointFile& file : manifest->files) {
-    const absl::StatusOr<SafetensorsFile> content = ReadSafetensors(folder / file.name);
-    EXPECT_OK(content);
-    for (const TensorView& view : content->tensors) tensors.emplace(file.name + view.name, std::string(view.bytes));
-  }
-  return tensors;
 }
 
 CheckpointManifest Newest(const std::filesystem::path& job) {
@@ -92,9 +78,9 @@ TEST(Probe, ChangesNothingOfThePretraining) {
     job.pretrain.probe = {};
     job.pretrain.checkpoint.best_metric = "";
     ExpectEnd(RunAttempt({.job = job, .folder = without.path(), .world_size = world_size}), 5, true);
-    const auto expected = Tensors(without.path(), "00000005-001");
+    const auto expected = CheckpointTensors(without.path(), "00000005-001");
     EXPECT_EQ(expected.size(), 4u * 66u);
-    EXPECT_TRUE(Tensors(with.path(), "00000005-001") == expected) << "W = " << world_size;
+    EXPECT_TRUE(CheckpointTensors(with.path(), "00000005-001") == expected) << "W = " << world_size;
   }
 }
 
@@ -251,7 +237,7 @@ TEST(Probe, AStopGivesItUpAndTheNextAttemptMakesUpForIt) {
     EXPECT_EQ(end.attempt, 2);
     EXPECT_EQ(end.best_step, expected.best_step);
     EXPECT_EQ(end.state, expected.state);
-    EXPECT_TRUE(Tensors(stopped.path(), "00000005-002") == Tensors(undisturbed, "00000005-001"));
+    EXPECT_TRUE(CheckpointTensors(stopped.path(), "00000005-002") == CheckpointTensors(undisturbed, "00000005-001"));
     EXPECT_EQ(MetricsOf(stopped.path()), MetricsOf(undisturbed));
     bool there = false;
     for (const FoundCheckpoint& found : FindCheckpoints(stopped.path() / "checkpoints", false).verified)
@@ -279,7 +265,7 @@ TEST(Probe, ACrashInItChangesNothing) {
   EXPECT_EQ(told, 1);
   EXPECT_EQ(Newest(crashed.path()).step, 2) << "the best one so far; nothing waits for a probe to be committed";
   ExpectEnd(RunAttempt({.job = job, .folder = crashed.path(), .number = 2, .world_size = 2}), 5, true);
-  EXPECT_TRUE(Tensors(crashed.path(), "00000005-002") == Tensors(straight.path(), "00000005-001"));
+  EXPECT_TRUE(CheckpointTensors(crashed.path(), "00000005-002") == CheckpointTensors(straight.path(), "00000005-001"));
   EXPECT_EQ(Newest(crashed.path()).state, Newest(straight.path()).state);
   EXPECT_EQ(Newest(crashed.path()).best_step, Newest(straight.path()).best_step);
   EXPECT_EQ(MetricsOf(crashed.path()), MetricsOf(straight.path()));

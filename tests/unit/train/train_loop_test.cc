@@ -9,7 +9,6 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/checkpoint.h"
-#include "libs/checkpoint/safetensors.h"
 #include "libs/collective/testing/faulty_communicator.h"
 #include "libs/dataset/ledger_reader.h"
 #include "libs/train/best_checkpoint.h"
@@ -18,6 +17,7 @@
 #include "libs/train/metrics_log.h"
 #include "libs/train/resume.h"
 #include "libs/train/update_guard.h"
+#include "tests/unit/train/checkpoint_tensors.h"
 #include "tests/unit/train/run_ranks.h"
 
 namespace amaes {
@@ -38,22 +38,6 @@ std::string Content(const std::filesystem::path& path) {
   const absl::StatusOr<std::string> content = files::Read(path);
   EXPECT_OK(content);
   return content.value_or("");
-}
-
-// All tensors of a checkpoint by name, weights and moments, as bytes.
-std::map<std::string, std::string> Tensors(const std::filesystem::path& job, const std::string& name) {
-  std::map<std::string, std::string> tensors;
-  const auto folder = job / "checkpoints" / name;
-  const absl::StatusOr<CheckpointManifest> manifest = VerifyCheckpoint(folder);
-  EXPECT_OK(manifest);
-  if (!manifest.ok()) return tensors;
-  for (const CheckpointFile& file : manifest->files) {
-    const absl::StatusOr<SafetensorsFile> content = ReadSafetensors(folder / file.name);
-    EXPECT_OK(content);
-    const std::string prefix = file.name == kAverageFile ? "ema/" : "";
-    for (const TensorView& view : content->tensors) tensors.emplace(prefix + view.name, std::string(view.bytes));
-  }
-  return tensors;
 }
 
 // Runs to `steps`, stopping at each of `stops` and going on with the world size given there.
@@ -88,9 +72,10 @@ TEST(Train, ResumedRunHasTheSameBits) {
     const CheckpointManifest a = RunLegs(straight.path(), job, {{-1, world_size}});
     const CheckpointManifest b = RunLegs(resumed.path(), job, {{4, world_size}, {-1, world_size}});
     EXPECT_EQ(b.parent, "00000005-001");
-    const auto expected = Tensors(straight.path(), "00000010-001");
+    const auto expected = CheckpointTensors(straight.path(), "00000010-001");
     EXPECT_EQ(expected.size(), 3u * 66u);
-    EXPECT_TRUE(expected == Tensors(resumed.path(), "00000010-002")) << "weights or moments differ, W = " << world_size;
+    EXPECT_TRUE(expected == CheckpointTensors(resumed.path(), "00000010-002"))
+        << "weights or moments differ, W = " << world_size;
     EXPECT_EQ(Content(straight.path() / "metrics.jsonl"), Content(resumed.path() / "metrics.jsonl"));
     std::map<std::int64_t, int> once, twice;
     EXPECT_EQ(LedgerOf(straight.path(), a, &once), LedgerOf(resumed.path(), b, &twice));
@@ -116,10 +101,10 @@ TEST(Train, ResumedRunHasTheSameBitsWithEverythingOn) {
     const JobSpec job = EverythingOn(24);  // beyond UpdateGuard::kFirst
     const CheckpointManifest a = RunLegs(straight.path(), job, {{-1, world_size}});
     const CheckpointManifest b = RunLegs(resumed.path(), job, {{20, world_size}, {-1, world_size}});
-    const auto expected = Tensors(straight.path(), "00000024-001");
+    const auto expected = CheckpointTensors(straight.path(), "00000024-001");
     EXPECT_EQ(expected.size(), 4u * 66u);
     EXPECT_NE(expected.at("ema/encoder.in_conv.conv1.conv.weight"), expected.at("encoder.in_conv.conv1.conv.weight"));
-    EXPECT_TRUE(expected == Tensors(resumed.path(), "00000024-002")) << "W = " << world_size;
+    EXPECT_TRUE(expected == CheckpointTensors(resumed.path(), "00000024-002")) << "W = " << world_size;
     EXPECT_EQ(Content(straight.path() / "metrics.jsonl"), Content(resumed.path() / "metrics.jsonl"));
     EXPECT_EQ(a.state, b.state);
     EXPECT_EQ(a.best_step, b.best_step);
@@ -195,7 +180,7 @@ TEST(Train, AnOpenMicroBatchIsSettledBeforeTheFirstStep) {
   EXPECT_THAT(a.state.at("micro_batch"), ::testing::ElementsAre(2.0));
   job.pretrain.micro_batch = 2;
   RunLegs(given.path(), job, {{1, 2}, {-1, 2}});
-  EXPECT_TRUE(Tensors(open.path(), "00000003-002") == Tensors(given.path(), "00000003-002"));
+  EXPECT_TRUE(CheckpointTensors(open.path(), "00000003-002") == CheckpointTensors(given.path(), "00000003-002"));
 }
 
 TEST(Train, EveryWorldSizeReadsTheSameSamplesOnce) {
@@ -260,7 +245,7 @@ TEST(Train, StepsAfterTheCheckpointAreRunAgain) {
   ExpectComplete(again, 8);
   EXPECT_EQ(again.Reports<CheckpointCommitted>().front().parent, "00000003-001");
   EXPECT_EQ(Content(straight.path() / "metrics.jsonl"), Content(crashed.path() / "metrics.jsonl"));
-  EXPECT_TRUE(Tensors(straight.path(), "00000008-001") == Tensors(crashed.path(), "00000008-002"));
+  EXPECT_TRUE(CheckpointTensors(straight.path(), "00000008-001") == CheckpointTensors(crashed.path(), "00000008-002"));
   ASSERT_OK_AND_ASSIGN(const CheckpointManifest manifest, ReadManifest(crashed.path() / "checkpoints/00000008-002"));
   std::map<std::int64_t, int> times, unused;
   EXPECT_EQ(LedgerOf(crashed.path(), manifest, &times), LedgerOf(straight.path(), expected, &unused));
@@ -283,7 +268,8 @@ TEST(Train, SkipsAfterTheCheckpointAreReplayed) {
     EXPECT_FALSE(RunAttempt(attempt).ranks[0].ok());
     ExpectComplete(RunAttempt({.job = job, .folder = crashed.path(), .number = 2, .world_size = world_size}), 8);
     if (world_size == 1) {
-      EXPECT_TRUE(Tensors(straight.path(), "00000008-001") == Tensors(crashed.path(), "00000008-002"));
+      EXPECT_TRUE(CheckpointTensors(straight.path(), "00000008-001") ==
+                  CheckpointTensors(crashed.path(), "00000008-002"));
     }
     std::set<std::int64_t> skipped;
     for (int rank = 0; rank < world_size; ++rank) {
