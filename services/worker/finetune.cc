@@ -49,16 +49,16 @@ std::string Named(const std::string& from, const std::filesystem::path& file) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FinetuneData>> FinetuneData::Open(const WorkerStart& start, const JobSpec& job,
-                                                                 const DatasetVersion& version, Clock& clock) {
+                                                                 const DatasetVersion& version,
+                                                                 const std::optional<std::string>& digest,
+                                                                 Clock& clock) {
   const FinetuneSpec& spec = job.finetune;
   auto data = std::make_unique<FinetuneData>();
   absl::StatusOr<LabelledCases> cases = FindCases(version, CaseOptionsOf(spec));
   AMAES_RETURN_IF_ERROR(BadSpec(cases.status()));
-  // A probe names none: the version's digest and its fields say all.
-  if (!spec.dataset.selection.empty() && cases->digest != spec.dataset.selection) {
-    return BadSpec(
-        absl::FailedPreconditionError(absl::StrCat("the spec names the cases '", spec.dataset.selection,
-                                                   "', the dataset has '", cases->digest, "': submit the job again")));
+  if (digest && cases->digest != *digest) {
+    return BadSpec(absl::FailedPreconditionError(absl::StrCat(
+        "the spec names the cases '", *digest, "', the dataset has '", cases->digest, "': submit the job again")));
   }
   data->cases_ = *std::move(cases);
   absl::StatusOr<LabelSet> labels = ParseLabels(spec.labels.classes, spec.labels.regions, spec.labels.background);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "libs/dataset/cases.h"
@@ -16,9 +17,11 @@ namespace amaes {
 // The cases that the coordinator resolved at submit, resolved again. Version and clock must outlive it.
 class FinetuneData {
  public:
-  // Checks the label values that the catalogue does not know, each case on one of the ranks. Errors carry their reason.
+  // Checks the label values that the catalogue does not know, each case on one of the ranks. `digest`: of the cases that the
+  // spec names, which must be these; none: of a probe, whose spec names the version alone. Errors carry their reason.
   static absl::StatusOr<std::unique_ptr<FinetuneData>> Open(const WorkerStart& start, const JobSpec& job,
-                                                            const DatasetVersion& version, Clock& clock);
+                                                            const DatasetVersion& version,
+                                                            const std::optional<std::string>& digest, Clock& clock);
   DataSource& source() { return *source_; }
 
  private:

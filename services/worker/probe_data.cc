@@ -1,5 +1,6 @@
 #include "services/worker/probe_data.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,7 +36,7 @@ absl::StatusOr<std::unique_ptr<ProbeData>> ProbeData::Open(const WorkerStart& st
   auto data = std::make_unique<ProbeData>();
   const auto open = [&]() -> absl::Status {
     AMAES_ASSIGN_OR_RETURN(data->version_, ReadProbeVersion(start, spec.probe.digest));
-    AMAES_ASSIGN_OR_RETURN(data->cases_, FinetuneData::Open(own, job, data->version_, clock));
+    AMAES_ASSIGN_OR_RETURN(data->cases_, FinetuneData::Open(own, job, data->version_, std::nullopt, clock));
     absl::StatusOr<std::unique_ptr<Objective>> objective = MakeObjective(job, device);
     if (!objective.ok()) return WithReason(objective.status(), "BAD_SPEC", /*retryable=*/false);
     data->objective_ = *std::move(objective);

@@ -171,7 +171,7 @@ absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec,
   std::unique_ptr<FinetuneData> cases;
   std::shared_ptr<const Selection> selection;
   if (spec.kind == JobKind::kFinetune) {
-    AMAES_ASSIGN_OR_RETURN(cases, FinetuneData::Open(start, spec, *version, clock));
+    AMAES_ASSIGN_OR_RETURN(cases, FinetuneData::Open(start, spec, *version, spec.finetune.dataset.selection, clock));
   } else {
     AMAES_ASSIGN_OR_RETURN(selection, SelectVolumes(*version, training.dataset));
     if (start.rank == 0) SayAnonymised(*version, spec.pretrain);
