@@ -62,7 +62,7 @@ class TrainLoop {
                  .device = options.device},
                 environment.communicator, environment.clock, environment.report),
         meter_(environment.clock, kProgressInterval),
-        guard_({.spike_factor = spec_.guard.spike_factor, .max_skipped = spec_.guard.max_skipped}) {}
+        guard_(GuardOptionsOf(options.spec)) {}
 
   absl::StatusOr<TrainResult> Run();
 

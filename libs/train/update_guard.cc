@@ -18,9 +18,18 @@ double Median(const std::deque<double>& values) {
 
 }  // namespace
 
+UpdateGuardOptions GuardOptionsOf(const JobSpec& spec) {
+  const auto& guard = spec.training().guard;
+  return {.spike_factor = guard.spike_factor,
+          .max_skipped = guard.max_skipped,
+          .loss_scale = spec.kind == JobKind::kFinetune ? 1.0 : 0.0};
+}
+
 UpdateLimits UpdateGuard::Limits() const {
   if (options_.spike_factor <= 0 || losses_.size() < kFirst) return {};
-  return {.loss = options_.spike_factor * Median(losses_), .norm = options_.spike_factor * Median(norms_)};
+  const double usual = Median(losses_);
+  return {.loss = usual + (options_.spike_factor - 1) * std::max(std::abs(usual), options_.loss_scale),
+          .norm = options_.spike_factor * Median(norms_)};
 }
 
 absl::Status UpdateGuard::Note(std::int64_t update, double loss, double norm, bool left_out) {

@@ -8,13 +8,20 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "libs/spec/job_spec.h"
 
 namespace amaes {
 
 struct UpdateGuardOptions {
   double spike_factor = 0;        // times the running median; 0 = spikes are let through
   std::int64_t max_skipped = 10;  // left out in a row; one more fails the run
+  double loss_scale = 0;  // of a loss that goes to zero and below: what counts as its median there. 0: it never does
+
+  bool operator==(const UpdateGuardOptions&) const = default;
 };
+
+// Finetuning's loss begins at -1, that of its Dice.
+UpdateGuardOptions GuardOptionsOf(const JobSpec& spec);
 
 // Above either, or not finite: the update is left out.
 struct UpdateLimits {
@@ -31,7 +38,8 @@ class UpdateGuard {
 
   explicit UpdateGuard(const UpdateGuardOptions& options) : options_(options) {}
 
-  // For the next update.
+  // For the next update. Of the loss: median + (factor - 1) * max(|median|, loss_scale), which of losses above the scale is factor
+  // * median.
   UpdateLimits Limits() const;
   // What update `update` gave, and whether it was left out.
   //   - OutOfRange (NON_FINITE_LOSS, TOO_MANY_SPIKES): one too many in a row.

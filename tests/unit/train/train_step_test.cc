@@ -43,10 +43,11 @@ struct Case {
 
 struct Outcome {
   absl::Status status;
-  at::Tensor gradient;    // all buckets, one after the other
-  at::Tensor parameters;  // all, one after the other
-  at::Tensor average;     // the same, where there is one
-  StepReport report;      // when updated
+  at::Tensor gradient;       // all buckets, one after the other
+  at::Tensor parameters;     // all, one after the other
+  at::Tensor average;        // the same, where there is one
+  at::Tensor first, second;  // moments of AdamW, the same
+  StepReport report;         // when updated
 };
 
 double MeanLoss(const StepReport& report) { return MaskedObjective({}).MetricsOf(report.sums).at("loss"); }
@@ -100,6 +101,12 @@ Outcome RunRank(const Case& c, Communicator& communicator) {
     values.push_back(weight.tensor.flatten());
   }
   if (average) outcome.average = at::cat(values);
+  for (const auto& [moments, out] :
+       {std::pair{&optimizer.first_moments(), &outcome.first}, {&optimizer.second_moments(), &outcome.second}}) {
+    values.clear();
+    for (const NamedTensor& moment : *moments) values.push_back(moment.tensor.contiguous().flatten());
+    *out = at::cat(values);
+  }
   return outcome;
 }
 
@@ -186,8 +193,7 @@ TEST(TrainStep, Bfloat16IsCloseToFloat32) {
   EXPECT_LT(RelativeDifference(narrow.gradient, wide.gradient), 0.1);
 }
 
-// The norm is of the mean gradient, whatever was skipped; what AdamW sees afterwards is scaled as torch.nn.utils.clip_grad_norm_
-// scales: its first step is a sign, so the moments tell.
+// The norm is of the mean gradient, whatever was skipped.
 TEST(TrainStep, ClipsByTheGlobalNorm) {
   const Outcome free = RunAll({.type = at::kDouble, .update = true})[0];
   ASSERT_OK(free.status);
@@ -198,6 +204,32 @@ TEST(TrainStep, ClipsByTheGlobalNorm) {
   EXPECT_NEAR(skipping.report.gradient_norm, 2 * skipping.gradient.norm().item<double>(), 1e-9);
   const Outcome loose = RunAll({.type = at::kDouble, .update = true, .clip_norm = 2 * norm})[0];
   EXPECT_TRUE(at::equal(loose.parameters, free.parameters));
+}
+
+// What AdamW sees is the mean gradient times clip / (norm + 1e-6), as torch.nn.utils.clip_grad_norm_ has it. A first step is
+// almost a sign, which does not tell; the moments do.
+TEST(TrainStep, AClippedUpdateIsThatOfTheScaledGradient) {
+  for (const std::set<std::int64_t>& skipped : {std::set<std::int64_t>{}, {1, 2}}) {
+    const Case base{.global_batch = 4, .type = at::kDouble, .skipped = skipped, .update = true};
+    Case before = base, half = base;
+    before.update = false;
+    const double share = (4.0 - static_cast<double>(skipped.size())) / 4;
+    const at::Tensor start = RunAll(before)[0].parameters, mean = RunAll(before)[0].gradient / share;
+    half.clip_norm = mean.norm().item<double>() / 2;
+    const at::Tensor clipped = mean * (half.clip_norm / (mean.norm().item<double>() + 1e-6));
+    for (const int world_size : {1, 2}) {
+      half.world_size = world_size;
+      for (const Outcome& outcome : RunAll(half)) {
+        ASSERT_OK(outcome.status);
+        EXPECT_NEAR(outcome.report.gradient_norm, 2 * half.clip_norm, 1e-9 * half.clip_norm) << "before clipping";
+        // The divisor is a float32.
+        EXPECT_LT(RelativeDifference(outcome.first, 0.1 * clipped), 1e-6);
+        EXPECT_LT(RelativeDifference(outcome.second, 0.001 * clipped.square()), 1e-6);
+        const at::Tensor stepped = start * (1 - 1e-3 * 0.01) - 1e-3 * clipped / (clipped.abs() + 1e-8);
+        EXPECT_LT((outcome.parameters - stepped).abs().max().item<double>(), 1e-9);
+      }
+    }
+  }
 }
 
 TEST(TrainStep, ClippingAndAveragingAreTheSameAtAnyWorldSize) {

@@ -35,6 +35,37 @@ TEST(UpdateGuardTest, ThereIsNoLimitBeforeEnoughWasSeenOrWithoutAFactor) {
   EXPECT_EQ(Warm({}).Limits().norm, std::numeric_limits<double>::infinity());
 }
 
+// Dice with cross-entropy lies between -1 and a few, so neither its sign nor its median says how large it is.
+TEST(UpdateGuardTest, LossesBelowZeroHaveALimitAboveThem) {
+  for (const double usual : {-0.95, -0.5, -0.01, 0.0, 0.01, 0.5}) {
+    UpdateGuard guard({.spike_factor = 4, .max_skipped = 0, .loss_scale = 1});
+    for (std::size_t i = 0; i < UpdateGuard::kWindow; ++i) {
+      const double noise = 0.2 * (static_cast<double>(i % 5) / 2 - 1);  // -0.2 … 0.2
+      const double limit = guard.Limits().loss;
+      EXPECT_LT(usual + noise, limit) << usual;
+      EXPECT_OK(guard.Note(static_cast<std::int64_t>(i) + 1, usual + noise, 1.0, usual + noise > limit));
+    }
+    EXPECT_NEAR(guard.Limits().loss, usual + 3, 1e-12) << "three times the scale above the median";
+    EXPECT_EQ(guard.left_out(), 0);
+  }
+}
+
+TEST(UpdateGuardTest, AMedianBeyondTheScaleCountsForItself) {
+  UpdateGuard guard({.spike_factor = 4, .loss_scale = 1});
+  for (std::size_t i = 0; i < UpdateGuard::kFirst; ++i) EXPECT_OK(guard.Note(1, 1.5, 1.0, false));
+  EXPECT_DOUBLE_EQ(guard.Limits().loss, 6.0);
+  EXPECT_DOUBLE_EQ(guard.Limits().norm, 4.0);
+}
+
+TEST(UpdateGuardTest, OfAJobsSpec) {
+  JobSpec job;
+  job.pretrain.guard = {.spike_factor = 3, .max_skipped = 7};
+  EXPECT_EQ(GuardOptionsOf(job), (UpdateGuardOptions{.spike_factor = 3, .max_skipped = 7, .loss_scale = 0}));
+  job.kind = JobKind::kFinetune;
+  job.finetune.guard = {.spike_factor = 5, .max_skipped = 2};
+  EXPECT_EQ(GuardOptionsOf(job), (UpdateGuardOptions{.spike_factor = 5, .max_skipped = 2, .loss_scale = 1}));
+}
+
 TEST(UpdateGuardTest, OnlyTheLastUpdatesCountAndThoseLeftOutDoNot) {
   UpdateGuard guard = Warm({.spike_factor = 2, .max_skipped = 1000});
   for (int i = 0; i < 500; ++i) EXPECT_OK(guard.Note(i, 1e9, 1e9, true));
