@@ -65,8 +65,9 @@ SwinSpoiling DrawSpoiling(absl::Span<const Sample* const> samples, int view, con
   for (std::int64_t b = 0; b < batch; ++b) {
     const Sample& sample = *samples[b];
     const SwinDrawsFor use = sample.fixed ? SwinDrawsFor::kValidation : SwinDrawsFor::kTraining;
-    const SwinViewDraw draw = DrawSwinView(options.draw_seed, use, sample.position, view, options.group, patch);
-    const SwinFill fill = DrawSwinFill(options.draw_seed, use, sample.position, view, draw, patch);
+    const std::uint64_t seed = sample.fixed ? options.fixed_seed : options.draw_seed;
+    const SwinViewDraw draw = DrawSwinView(seed, use, sample.position, view, options.group, patch);
+    const SwinFill fill = DrawSwinFill(seed, use, sample.position, view, draw, patch);
     noise.Add(fill.noise);
     noise_mask.Add(fill.noise_mask);
     copy_mask.Add(fill.copy_mask);
@@ -83,6 +84,16 @@ at::Tensor OnDevice(const std::vector<int>& values, c10::Device device) {
   const at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
   for (std::size_t i = 0; i < values.size(); ++i) host.mutable_data_ptr<std::int64_t>()[i] = values[i];
   return host.to(device);
+}
+
+bool HasTarget(const Sample* sample) { return !sample->target.empty(); }
+
+// [B, 1, D, H, W]: the patches before intensity augmentation; undefined where they are the inputs.
+at::Tensor TargetsOf(absl::Span<const Sample* const> samples, c10::Device device) {
+  if (std::none_of(samples.begin(), samples.end(), HasTarget)) return {};
+  HostBatch<float> host(static_cast<std::int64_t>(samples.size()), samples.front()->shape, at::kFloat, device);
+  for (const Sample* sample : samples) host.Add(HasTarget(sample) ? sample->target : sample->input);
+  return host.OnDevice();
 }
 
 // [B, 1, D, H, W] bool; undefined where no sample has any.
@@ -121,14 +132,15 @@ SwinViews MakeSwinViews(absl::Span<const Sample* const> samples, const SwinViewO
   const Shape3& patch = samples.front()->shape;
   HostBatch<float> host(static_cast<std::int64_t>(samples.size()), patch, at::kFloat, device);
   for (const Sample* sample : samples) host.Add(sample->input);
-  const at::Tensor patches = host.OnDevice(), excluded = ExcludedOf(samples, device);
+  const at::Tensor patches = host.OnDevice(), before = TargetsOf(samples, device);
+  const at::Tensor excluded = ExcludedOf(samples, device);
   std::vector<at::Tensor> inputs, targets, left_out;
   std::vector<int> turns;
   for (int view = 0; view < 2; ++view) {
     const SwinSpoiling spoiling = DrawSpoiling(samples, view, options, device);
     SwinView made = ApplySwinSpoiling(patches, spoiling);
     inputs.push_back(std::move(made.input));
-    targets.push_back(std::move(made.target));
+    targets.push_back(before.defined() ? at::stack(Turned(before, spoiling.turns)) : std::move(made.target));
     turns.insert(turns.end(), spoiling.turns.begin(), spoiling.turns.end());
     if (excluded.defined()) left_out.push_back(at::stack(Turned(excluded, spoiling.turns)));
   }

@@ -14,13 +14,14 @@ namespace amaes {
 // Of B samples: first the first view of each, then the second.
 struct SwinViews {
   at::Tensor input;     // [2B, 1, D, H, W] float32: turned and spoiled
-  at::Tensor target;    // [2B, 1, D, H, W] float32: turned
+  at::Tensor target;    // [2B, 1, D, H, W] float32: turned; the patch before intensity augmentation
   at::Tensor turns;     // [2B] int64: quarter turns
   at::Tensor excluded;  // [2B, 1, D, H, W] bool: turned; without weight in the reconstruction. Undefined: none
 };
 
 struct SwinViewOptions {
-  std::uint64_t draw_seed = 1;  // SampleStream::draw_seed
+  std::uint64_t draw_seed = 1;   // of training samples: SampleStream::draw_seed
+  std::uint64_t fixed_seed = 1;  // of fixed crops: the same of FixedCropStream
   std::int64_t group = 4;
 };
 

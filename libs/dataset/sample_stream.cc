@@ -55,6 +55,10 @@ std::int64_t SampleStream::VolumeAt(std::int64_t position) const {
   return static_cast<std::int64_t>(value);
 }
 
+SampleStream FixedCropStream(const std::string& digest, std::int64_t volumes) {
+  return SampleStream(/*seed=*/0, absl::StrCat("fixed crops\n", digest), volumes);
+}
+
 LaneRange LanesOf(std::int64_t rank, std::int64_t world_size, std::int64_t global_batch, std::int64_t group) {
   AMAES_CHECK(group > 0 && global_batch % group == 0);
   const std::int64_t groups = global_batch / group;

@@ -29,6 +29,10 @@ class SampleStream {
   int half_bits_;
 };
 
+// The order of the volumes that fixed crops are of, and the seed of their draws: of a dataset or a case alone, so that runs with
+// other seeds validate on the same crops with the same masks. `digest`: of the dataset's version, or the key of the case.
+SampleStream FixedCropStream(const std::string& digest, std::int64_t volumes);
+
 // Lanes [first, last) of one rank.
 struct LaneRange {
   std::int64_t first = 0, last = 0;

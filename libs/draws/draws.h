@@ -10,7 +10,7 @@
 namespace amaes {
 
 // Part of every checkpoint's manifest; resuming under another is refused. Raise when any draw changes.
-inline constexpr int kSamplingVersion = 2;  // 2: augmentation
+inline constexpr int kSamplingVersion = 3;  // 3: fixed crops do not depend on the seed
 
 // A crop of `size` voxels: along each axis the part [start, start + read) of the volume goes to [before, before + read) of
 // the crop; the rest is filled with the volume's minimum.

@@ -90,7 +90,7 @@ std::unique_ptr<SampleSource> MakeCaseSource(const LabelledCases& cases, std::sh
 absl::StatusOr<Sample> FixedCaseCrops::Read(std::int64_t index) const {
   const LabelledCase& labelled = cases_[static_cast<std::size_t>(index / crops_)];
   // Keyed by the case, so that a case's crops stay when others come.
-  const std::uint64_t seed = SampleStream(seed_, absl::StrCat("fixed crops\n", labelled.key), 1).draw_seed();
+  const std::uint64_t seed = FixedCropStream(labelled.key, 1).draw_seed();
   Sample sample;
   sample.position = index;
   sample.volume = index / crops_;

@@ -33,12 +33,12 @@ std::unique_ptr<SampleSource> MakeCaseSource(const LabelledCases& cases, std::sh
                                              const CaseSourceOptions& options);
 
 // Fixed crops for validation: of each case `crops`, the first of which holds a labelled voxel where there is one, the others
-// fall anywhere. Crop i is of case i / crops; the same for every run with the same seed and case.
+// fall anywhere. Crop i is of case i / crops; the same for every run, whatever its seed.
 class FixedCaseCrops {
  public:
   FixedCaseCrops(const std::vector<LabelledCase>& cases, std::shared_ptr<CaseReader> reader, std::int64_t crops,
                  const CaseSourceOptions& options)
-      : cases_(cases), reader_(std::move(reader)), crops_(crops), seed_(options.seed), patch_(options.patch) {}
+      : cases_(cases), reader_(std::move(reader)), crops_(crops), patch_(options.patch) {}
 
   std::int64_t size() const { return static_cast<std::int64_t>(cases_.size()) * crops_; }
   // `index` in [0, size()). Errors as CaseReader::Fill. Thread-safe.
@@ -48,7 +48,6 @@ class FixedCaseCrops {
   const std::vector<LabelledCase>& cases_;
   const std::shared_ptr<CaseReader> reader_;
   const std::int64_t crops_;
-  const std::uint64_t seed_;
   const Shape3 patch_;
 };
 

@@ -239,8 +239,8 @@ absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version
   if (volumes.empty()) return samples;
   const auto size = static_cast<std::int64_t>(volumes.size());
   // Keyed by the dataset, not the selection: what two jobs validate on is the same where their filters are.
-  const std::uint64_t seed = SampleStream(options.seed, version.digest, size).draw_seed();
-  const SampleStream order(options.seed, absl::StrCat("fixed crops\n", version.digest), size);
+  const SampleStream order = FixedCropStream(version.digest, size);
+  const std::uint64_t seed = order.draw_seed();
   LoaderOptions once = options;
   once.cache_bytes = 0;  // each crop is read once; the budget is the loader's
   SampleReader reader(once, kOpenVolumes);

@@ -69,9 +69,9 @@ class Loader {
   virtual std::int64_t cache_hits() const = 0;
 };
 
-// Fixed crops with fixed masks for validation, spread over the selected volumes of `split`: in an order keyed by seed and
-// dataset, each volume once before any comes again. The same for every run with the same seed, dataset, filter and
-// options. At most `count`; none when the split is empty.   Errors as Next.
+// Fixed crops with fixed masks for validation, spread over the selected volumes of `split`: in an order keyed by
+// the dataset, each volume once before any comes again. The same for every run with the same dataset, filter, patch, token and
+// ratio, whatever its seed. At most `count`; none when the split is empty.   Errors as Next.
 absl::StatusOr<std::vector<Sample>> LoadFixedCrops(const DatasetVersion& version, Split split, std::int64_t count,
                                                    const LoaderOptions& options);
 

@@ -18,9 +18,11 @@ absl::StatusOr<std::unique_ptr<Objective>> MakeObjective(const JobSpec& spec, c1
   if (spec.kind == JobKind::kPretrain) {
     const PretrainSpec& pretrain = spec.pretrain;
     if (pretrain.objective.name == "swinunetr") {
-      const std::uint64_t draw_seed = SampleStream(pretrain.seed, pretrain.dataset.digest, 1).draw_seed();
+      const std::string& dataset = pretrain.dataset.digest;
       return std::make_unique<SwinObjective>(
-          SwinObjectiveOptions{.views = {.draw_seed = draw_seed, .group = pretrain.objective.group},
+          SwinObjectiveOptions{.views = {.draw_seed = SampleStream(pretrain.seed, dataset, 1).draw_seed(),
+                                         .fixed_seed = FixedCropStream(dataset, 1).draw_seed(),
+                                         .group = pretrain.objective.group},
                                .bf16 = pretrain.precision == "bf16",
                                .device = device});
     }

@@ -119,11 +119,30 @@ TEST(SwinViews, ExcludedVoxelsTurnWithThePatch) {
   EXPECT_GT(turned, 0);
 }
 
+// One sample whose intensities were augmented, one whose were not.
+TEST(SwinViews, TheTargetIsThePatchBeforeIntensityAugmentation) {
+  std::vector<Sample> samples{Random(4), Random(5)};
+  const SwinViewOptions options{.draw_seed = 9, .group = 2};
+  const SwinViews plain = MakeSwinViews(Pointers(samples), options, at::kCPU);
+  samples[0].target = samples[0].input;
+  for (float& voxel : samples[0].input) voxel += 2;
+  const SwinViews views = MakeSwinViews(Pointers(samples), options, at::kCPU);
+  EXPECT_TRUE(at::equal(views.target, plain.target));
+  for (int view = 0; view < 2; ++view) {
+    const at::Tensor shown = views.input[2 * view], before = plain.input[2 * view];
+    const at::Tensor own = before.eq(plain.target[2 * view]);  // neither noise nor another sample's
+    EXPECT_GT(own.sum().item<std::int64_t>(), VoxelCount(kPatch) / 3);
+    EXPECT_TRUE(at::equal(shown.masked_select(own), before.masked_select(own) + 2));
+  }
+}
+
 TEST(SwinViews, FixedCropsHaveDrawsOfTheirOwn) {
   const std::vector<Sample> training{Random(1)}, fixed{Random(1, /*fixed=*/true)};
   const SwinViews a = MakeSwinViews(Pointers(training), {}, at::kCPU), b = MakeSwinViews(Pointers(fixed), {}, at::kCPU);
   EXPECT_FALSE(at::equal(a.input, b.input));
-  EXPECT_TRUE(at::equal(b.input, MakeSwinViews(Pointers(fixed), {}, at::kCPU).input));
+  const SwinViews other_seed = MakeSwinViews(Pointers(fixed), {.draw_seed = 2}, at::kCPU);
+  EXPECT_TRUE(at::equal(b.input, other_seed.input));
+  EXPECT_FALSE(at::equal(b.input, MakeSwinViews(Pointers(fixed), {.fixed_seed = 2}, at::kCPU).input));
 }
 
 }  // namespace

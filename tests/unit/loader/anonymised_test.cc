@@ -224,16 +224,16 @@ TEST_F(AnonymisedTest, CropsKeepAwayFromIt) {
   const auto most = [](std::int64_t x, std::int64_t, std::int64_t) { return x < 60; };
   Mask(Add({100, 40, 40}), most);
   Mask(Add({100, 40, 40}, Split::kHeldOut), most);
-  const std::uint64_t seed = SampleStream(5, version_.digest, 1).draw_seed();
+  const std::uint64_t fixed_seed = FixedCropStream(version_.digest, 1).draw_seed();
   ASSERT_OK_AND_ASSIGN(const std::vector<Sample> fixed, LoadFixedCrops(version_, Split::kHeldOut, 40, Options()));
   const std::vector<Sample> training = Samples(Options(), 40);
   for (const std::vector<Sample>* samples : {&training, &fixed}) {
     int moved = 0, free = 0;
     for (const Sample& sample : *samples) {
       const Shape3 shape{100, 40, 40};
-      const std::vector<CropDraw> candidates = sample.fixed
-                                                   ? DrawValidationCropCandidates(seed, sample.position, shape, kPatch)
-                                                   : DrawCropCandidates(seed, sample.position, shape, kPatch);
+      const std::vector<CropDraw> candidates =
+          sample.fixed ? DrawValidationCropCandidates(fixed_seed, sample.position, shape, kPatch)
+                       : DrawCropCandidates(DrawSeed(), sample.position, shape, kPatch);
       EXPECT_EQ(sample.crop, ChosenByHand(candidates, shape, kPatch, most)) << sample.position;
       moved += sample.crop == candidates.front() ? 0 : 1;
       free += std::count(sample.excluded.begin(), sample.excluded.end(), 1) <= VoxelCount(kPatch) / 2 ? 1 : 0;

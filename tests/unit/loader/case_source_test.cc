@@ -206,7 +206,7 @@ TEST_F(CaseSourceTest, TheThreadRingGivesTheSameSamples) {
   }
 }
 
-TEST_F(CaseSourceTest, FixedCropsStayWhenOtherCasesCome) {
+TEST_F(CaseSourceTest, FixedCropsStayWhenOtherCasesComeAndUnderAnotherSeed) {
   AddSubject(7);
   const std::vector<LabelledCase> few = Cases({}).train;
   const FixedCaseCrops crops(few, Reader(), 3, Options(Cube(8)));
@@ -216,7 +216,9 @@ TEST_F(CaseSourceTest, FixedCropsStayWhenOtherCasesCome) {
   ASSERT_OK_AND_ASSIGN(const Sample last, crops.Read(2));
   AddSubject(8);
   const std::vector<LabelledCase> more = Cases({}).train;
-  const FixedCaseCrops again(more, Reader(), 3, Options(Cube(8)));
+  CaseSourceOptions options = Options(Cube(8));
+  options.seed += 1;
+  const FixedCaseCrops again(more, Reader(), 3, options);
   ASSERT_EQ(again.size(), 6);
   ASSERT_OK_AND_ASSIGN(const Sample same, again.Read(2));
   EXPECT_EQ(same.crop, last.crop);

@@ -103,6 +103,7 @@ class LoaderTest : public ::testing::Test {
     EXPECT_EQ(a.crop, b.crop);
     EXPECT_EQ(a.input, b.input);
     EXPECT_EQ(a.token_mask, b.token_mask);
+    EXPECT_EQ(a.group, b.group);
     EXPECT_EQ(a.skipped, b.skipped);
   }
 
@@ -283,7 +284,7 @@ TEST_F(LoaderTest, FixedCropsAreFixed) {
   ASSERT_OK_AND_ASSIGN(const auto crops, LoadFixedCrops(version_, Split::kHeldOut, 5, Options()));
   ASSERT_OK_AND_ASSIGN(const auto again, LoadFixedCrops(version_, Split::kHeldOut, 5, Options(3)));
   ASSERT_THAT(crops, SizeIs(5));
-  const std::uint64_t seed = SampleStream(5, version_.digest, 2).draw_seed();
+  const std::uint64_t seed = FixedCropStream(version_.digest, 2).draw_seed();
   for (std::int64_t i = 0; i < 5; ++i) {
     ExpectEqual(crops[i], again[i]);
     EXPECT_EQ(crops[i].position, i);
@@ -299,14 +300,46 @@ TEST_F(LoaderTest, FixedCropsAreFixed) {
   EXPECT_THAT(training, SizeIs(3));
 }
 
+// Else the validations of two runs of one recipe could not be compared.
+TEST_F(LoaderTest, FixedCropsDoNotDependOnTheSeed) {
+  AddFive();
+  for (int i = 0; i < 3; ++i) Add({40, 44, 48}, Split::kHeldOut);
+  for (const Split split : {Split::kTrain, Split::kHeldOut}) {
+    LoaderOptions other = Options();
+    other.seed = Options().seed + 1;
+    ASSERT_OK_AND_ASSIGN(const auto a, LoadFixedCrops(version_, split, 6, Options()));
+    ASSERT_OK_AND_ASSIGN(const auto b, LoadFixedCrops(version_, split, 6, other));
+    ASSERT_THAT(b, SizeIs(6));
+    for (std::size_t i = 0; i < 6; ++i) ExpectEqual(a[i], b[i]);
+  }
+}
+
+TEST_F(LoaderTest, SamplesSayOfWhichModalityTheyAre) {
+  const std::vector<std::string> modalities = {"T1w", "FLAIR", "T1w", "PD", "T1w", "FLAIR"};
+  for (std::size_t i = 0; i < 12; ++i)
+    Add({12, 12, 12}, i < 6 ? Split::kTrain : Split::kHeldOut).modality = modalities[i % 6];
+  LoaderOptions options = Options();
+  for (const Sample& sample : Load(options, 6)) EXPECT_EQ(sample.group, -1) << "nothing is told apart";
+  options.groups = {"T1w", "FLAIR", "other"};
+  ASSERT_OK_AND_ASSIGN(const auto held_out, LoadFixedCrops(version_, Split::kHeldOut, 6, options));
+  for (const std::vector<Sample>& samples : {Load(options, 6), held_out}) {
+    std::multiset<std::int32_t> groups;
+    for (const Sample& sample : samples) {
+      groups.insert(sample.group);
+      const std::string& modality = modalities[static_cast<std::size_t>(sample.volume)];
+      EXPECT_EQ(sample.group, modality == "T1w" ? 0 : modality == "FLAIR" ? 1 : 2);
+    }
+    EXPECT_EQ(groups, (std::multiset<std::int32_t>{0, 0, 0, 1, 1, 2}));
+  }
+}
+
 // Not the first of the catalogue only: those are of one site.
 TEST_F(LoaderTest, FixedCropsAreSpreadOverTheSplit) {
+  std::set<std::int64_t> seen;
   for (int i = 0; i < 40; ++i) Add({12, 12, 12});
-  std::set<std::int64_t> seen, first_half;
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    LoaderOptions options = Options();
-    options.seed = seed;
-    ASSERT_OK_AND_ASSIGN(const auto crops, LoadFixedCrops(version_, Split::kTrain, 8, options));
+  for (int other = 0; other < 3; ++other) {
+    Add({12, 12, 12}, Split::kHeldOut);  // another version
+    ASSERT_OK_AND_ASSIGN(const auto crops, LoadFixedCrops(version_, Split::kTrain, 8, Options()));
     std::set<std::int64_t> volumes;
     for (const Sample& crop : crops) volumes.insert(crop.volume);
     EXPECT_THAT(volumes, SizeIs(8)) << "each volume once before any comes again";

@@ -13,6 +13,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/evaluate/swin_objective.h"
+#include "libs/train/make_objective.h"
 #include "libs/train/train_step.h"
 #include "libs/train/validation.h"
 #include "tests/unit/collective/memory_store.h"
@@ -133,6 +134,26 @@ TEST(SwinGroups, AnotherGroupIsAnotherLoss) {
     return objective.MetricsOf(sums).at("loss_contrastive");
   };
   EXPECT_GT(loss(4), loss(2) + 0.5);
+}
+
+// Two runs of one recipe that differ in their seed see other views in training, and the same in validation.
+TEST(SwinGroups, FixedCropsHaveTheSameViewsUnderAnySeed) {
+  const auto loss = [](std::uint64_t seed, bool fixed, const std::string& digest = "balls") {
+    JobSpec job;
+    job.pretrain.objective = {.name = "swinunetr", .group = kGroup};
+    job.pretrain.dataset.digest = digest;
+    job.pretrain.seed = seed;
+    const auto objective = MakeObjective(job, at::kCPU, {});
+    SyntheticSource source;
+    source.options = {.volumes = {}, .seed = 1, .patch = kPatch, .global_batch = kBatch, .lanes = {0, kBatch}};
+    std::vector<Sample> samples = *source.FixedCrops(Split::kTrain, 2);
+    for (Sample& sample : samples) sample.fixed = fixed;
+    const TinySwinHeads network(3);
+    return EvaluateCrops(**objective, network, samples, 2).value()[Objective::kLoss];
+  };
+  EXPECT_EQ(loss(1, true), loss(2, true));
+  EXPECT_NE(loss(1, true), loss(1, true, "cubes"));
+  EXPECT_NE(loss(1, false), loss(2, false));
 }
 
 }  // namespace

@@ -186,8 +186,8 @@ class WorkerProgram : public ::testing::Test {
     entry.volume = std::string(62, 'a') + std::to_string(10 + number);
     entry.voxel_digest = std::string(62, 'b') + std::to_string(10 + number);
     entry.subject = "sub-" + std::to_string(number);
-    entry.source = entry.subject + "/T1w.nii.gz";
-    entry.modality = "T1w";
+    entry.modality = number % 2 == 0 ? "T1w" : "T2w";
+    entry.source = entry.subject + "/" + entry.modality + ".nii.gz";
     entry.shape = entry.source_shape = volume.shape;
     const auto path = VolumePath(dir_.path() / "volumes", entry.volume);
     EXPECT_OK(files::MakeFolders(path.parent_path()));
@@ -261,6 +261,40 @@ TEST_F(WorkerProgram, TwoWorkersTrainToTheEnd) {
   EXPECT_OK(VerifyCheckpoint(folder / "checkpoints/00000006-001"));
   EXPECT_TRUE(std::filesystem::exists(folder / "pictures/run.png"));
   EXPECT_TRUE(std::filesystem::exists(folder / "metrics.jsonl"));
+}
+
+// As many masked voxels in every crop: the loss is the mean of the modalities' by their crops.
+TEST_F(WorkerProgram, TellsLossesApartByModality) {
+  JobSpec job = Job(1, 1);
+  job.pretrain.validation = {.every_steps = 1, .crops = 7};
+  Table table;
+  WorkerUnderTest worker(Start(job, 0), table);
+  EXPECT_EQ(worker.WaitForExit().exit_code, kExitFinished);
+  const std::vector<std::int64_t> training = version_.Indices(Split::kTrain);
+  ASSERT_EQ(training.size(), 7u);
+  const auto check = [&](const SampleStream& stream, std::int64_t samples, const MetricMap& metrics) {
+    std::map<std::string, double> share;
+    for (std::int64_t position = 0; position < samples; ++position) {
+      share[version_.entries[training[stream.VolumeAt(position)]].modality] += 1.0 / static_cast<double>(samples);
+    }
+    double mean = 0;
+    for (const auto& [modality, part] : share) {
+      ASSERT_TRUE(metrics.contains("loss_masked/" + modality)) << modality;
+      EXPECT_TRUE(metrics.contains("masked_r2/" + modality)) << modality;
+      mean += part * metrics.at("loss_masked/" + modality);
+    }
+    EXPECT_NEAR(mean, metrics.at("loss_masked"), 1e-6 * mean);
+    for (const std::string modality : {"T1w", "T2w"})
+      EXPECT_EQ(metrics.contains("loss_masked/" + modality), share.contains(modality));
+  };
+  const auto progress = worker.Reports<TrainProgress>();
+  ASSERT_FALSE(progress.empty());
+  check(SampleStream(job.pretrain.seed, version_.digest, 7), 2, progress.back().metrics);
+  const auto validations = worker.Reports<ValidationResult>();
+  ASSERT_EQ(validations.size(), 4u);
+  EXPECT_EQ(validations[3].split, "train");
+  check(FixedCropStream(version_.digest, 7), 7, validations[3].metrics);
+  EXPECT_NE(validations[3].metrics.at("loss_masked/T1w"), validations[3].metrics.at("loss_masked/T2w"));
 }
 
 TEST_F(WorkerProgram, StopsOnCommandAndGoesOnFromThere) {
