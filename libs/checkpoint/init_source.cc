@@ -117,22 +117,42 @@ absl::StatusOr<InitFile> FindInitFile(const fs::path& place, const std::string& 
   return InitFile{place, file.sha256, ""};
 }
 
-absl::StatusOr<std::string> EncoderDefect(const fs::path& path, const std::string& encoder_prefix,
-                                          std::int64_t filters) {
+absl::StatusOr<std::string> EncoderDefect(const fs::path& path, const EncoderTraits& encoder) {
   AMAES_ASSIGN_OR_RETURN(const SafetensorsFile header, ReadSafetensorsHeader(path));
-  const TensorView* stem = nullptr;  // the one with the fewest channels in: the encoder's first convolution
+  bool any = false;
+  const TensorView *stem = nullptr, *mark = nullptr;  // stem: the convolution with the fewest channels in
   for (const TensorView& tensor : header.tensors) {
-    if (!absl::StartsWith(BareTensorName(tensor.name), encoder_prefix) || tensor.shape.size() != 5) continue;
+    const std::string name = BareTensorName(tensor.name);
+    if (!absl::StartsWith(name, encoder.prefix)) continue;
+    any = true;
+    if (name == encoder.mark && !tensor.shape.empty()) mark = &tensor;
+    if (tensor.shape.size() != 5) continue;
     if (stem == nullptr || std::pair(tensor.shape[1], tensor.shape[0]) < std::pair(stem->shape[1], stem->shape[0]))
       stem = &tensor;
   }
-  if (stem == nullptr) {
-    return absl::StrCat("holds no encoder: none of its ", header.tensors.size(), " tensors is called ", encoder_prefix,
-                        "…");
+  if (!any || (encoder.filters > 0 && stem == nullptr)) {
+    return absl::StrCat("holds no encoder: none of its ", header.tensors.size(),
+                        any ? " tensors is a convolution called " : " tensors is called ", encoder.prefix, "…");
   }
-  if (stem->shape[0] == filters) return std::string();
-  return absl::StrCat("holds an encoder that begins with ", stem->shape[0], " channels (", stem->name,
-                      "), this network's has ", filters);
+  if (encoder.filters > 0 && stem->shape[0] != encoder.filters) {
+    return absl::StrCat("holds an encoder that begins with ", stem->shape[0], " channels (", stem->name,
+                        "), this network's has ", encoder.filters);
+  }
+  if (encoder.mark.empty()) return std::string();
+  if (mark == nullptr) {
+    return absl::StrCat("holds the encoder of another network: this one's has a tensor ", encoder.mark);
+  }
+  if (mark->shape[0] == encoder.mark_size) return std::string();
+  return absl::StrCat("holds the encoder of another network: its ", mark->name, " has ", mark->shape[0],
+                      " channels, this one's ", encoder.mark_size);
+}
+
+absl::StatusOr<std::string> EncoderMisfit(const fs::path& path, const std::string& encoder_prefix,
+                                          const std::vector<TensorShape>& encoder) {
+  AMAES_ASSIGN_OR_RETURN(const SafetensorsFile header, ReadSafetensorsHeader(path));
+  std::vector<TensorShape> sources;
+  for (const TensorView& tensor : header.tensors) sources.push_back({tensor.name, tensor.shape});
+  return Incompleteness(PlanInit(sources, encoder, {encoder_prefix, /*load_decoder=*/false}));
 }
 
 }  // namespace amaes

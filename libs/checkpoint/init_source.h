@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "libs/checkpoint/checkpoint.h"
+#include "libs/checkpoint/init_plan.h"
 
 namespace amaes {
 
@@ -32,9 +34,20 @@ struct InitFile {
 absl::StatusOr<InitFile> FindInitFile(const std::filesystem::path& place, const std::string& weights);
 absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint, const std::string& weights);
 
-// Whether the file's header holds an encoder whose first convolution has so many filters; what is wrong, or "".
+// What tells an encoder from others by names and shapes of its tensors.
+struct EncoderTraits {
+  std::string prefix;        // of the names, with its dot
+  std::int64_t filters = 0;  // of its first convolution; 0 = not known
+  std::string mark{};        // a tensor that it has, of at least one axis; empty = none is known
+  std::int64_t mark_size{};  // and its first axis
+};
+
+// Whether the file's header holds such an encoder; what is wrong, or "".
 //   - NotFound, DataLoss, Unavailable: the file.
-absl::StatusOr<std::string> EncoderDefect(const std::filesystem::path& path, const std::string& encoder_prefix,
-                                          std::int64_t filters);
+absl::StatusOr<std::string> EncoderDefect(const std::filesystem::path& path, const EncoderTraits& encoder);
+
+// The same where every tensor of the network's encoder is known.
+absl::StatusOr<std::string> EncoderMisfit(const std::filesystem::path& path, const std::string& encoder_prefix,
+                                          const std::vector<TensorShape>& encoder);
 
 }  // namespace amaes

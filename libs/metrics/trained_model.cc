@@ -33,6 +33,7 @@ absl::StatusOr<TrainedModel> TrainedModelOf(const CheckpointManifest& manifest) 
   out.averaged = spec.finetune.ema.decay > 0;
   out.cases = CaseOptionsOf(spec.finetune);
   out.network = NetworkOptionsOf(spec);
+  out.script_digest = spec.finetune.network.script_digest;
   out.network.in_channels = std::max<std::int64_t>(1, static_cast<std::int64_t>(out.cases.channels.size()));
   out.network.out_channels = out.labels.outputs();
   return out;

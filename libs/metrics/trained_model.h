@@ -15,8 +15,9 @@
 namespace amaes {
 
 struct TrainedModel {
-  NetworkOptions network;  // as it was built
-  Shape3 patch{};          // that it was trained on
+  NetworkOptions network;       // as it was built
+  std::string script_digest{};  // SHA-256 of network.script, where it is one
+  Shape3 patch{};               // that it was trained on
   LabelSet labels;
   CaseOptions cases;      // what it was trained on
   bool averaged = false;  // a moving average of its weights was kept

@@ -16,6 +16,7 @@
 #include "libs/base/rng.h"
 #include "libs/base/status_macros.h"
 #include "libs/models/torch_errors.h"
+#include "libs/spec/network_facts.h"
 
 namespace amaes {
 namespace {
@@ -26,13 +27,17 @@ absl::Status Refusal(const std::string& file, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("network.script ", file, ": ", what));
 }
 
-// What TorchScript says without its stack of C++ frames.
+// What TorchScript says without its stack of C++ frames; the reason is in its last lines.
 std::string Brief(absl::string_view message) {
+  constexpr std::ptrdiff_t kLast = 10;
   std::vector<absl::string_view> kept;
   for (const absl::string_view line : absl::StrSplit(message, '\n')) {
-    if (kept.size() == 12 || absl::StartsWith(line, "Exception raised from") || absl::StartsWith(line, "frame #"))
-      break;
+    if (absl::StartsWith(line, "Exception raised from") || absl::StartsWith(line, "frame #")) break;
     if (!line.empty()) kept.push_back(line);
+  }
+  if (std::ssize(kept) > kLast + 2) {
+    kept.erase(kept.begin() + 1, kept.end() - kLast);
+    kept.insert(kept.begin() + 1, "…");
   }
   return absl::StrJoin(kept, "\n  ");
 }
@@ -97,8 +102,7 @@ absl::StatusOr<std::unique_ptr<ScriptNetwork>> Load(const ScriptOptions& options
   if (!std::filesystem::is_regular_file(options.file, error)) {
     return absl::NotFoundError(absl::StrCat("network.script ", options.file, ": no such file here"));
   }
-  std::string prefix = options.encoder_prefix.empty() ? "encoder" : options.encoder_prefix;
-  if (!absl::EndsWith(prefix, ".")) prefix += ".";
+  const std::string prefix = EncoderPrefixOf({.name = kScriptNetwork, .encoder_prefix = options.encoder_prefix});
   std::unique_ptr<ScriptNetwork> network;
   AMAES_RETURN_IF_ERROR(Try(options.file, "not a TorchScript file", [&] {
     network = std::make_unique<ScriptNetwork>(torch::jit::load(options.file, at::kCPU), prefix);
@@ -163,14 +167,17 @@ absl::StatusOr<std::unique_ptr<Network>> LoadScriptNetwork(const ScriptOptions& 
 absl::StatusOr<ScriptFacts> CheckScript(const ScriptOptions& options, const Shape3& patch) {
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<ScriptNetwork> network, Load(options));
   std::string wrong;
-  AMAES_RETURN_IF_ERROR(Try(options.file, absl::StrCat("on a patch of ", absl::StrJoin(patch, "x")),
-                            [&] { wrong = WrongAnswers(*network, options, patch); }));
+  AMAES_RETURN_IF_ERROR(
+      Try(options.file, absl::StrCat("on an input of [1, ", options.in_channels, ", ", absl::StrJoin(patch, ", "), "]"),
+          [&] { wrong = WrongAnswers(*network, options, patch); }));
   if (!wrong.empty()) return Refusal(options.file, wrong);
   ScriptFacts facts;
-  for (const auto& [name, tensor] : network->parameters()) {
-    facts.parameters += tensor.numel();
-    if (absl::StartsWith(name, network->encoder_prefix())) facts.encoder_parameters += tensor.numel();
+  for (const auto* tensors : {&network->parameters(), &network->buffers()}) {
+    for (const auto& [name, tensor] : *tensors) {
+      if (absl::StartsWith(name, network->encoder_prefix())) facts.encoder.emplace_back(name, tensor.sizes().vec());
+    }
   }
+  facts.parameters = ParameterCount(*network);
   return facts;
 }
 

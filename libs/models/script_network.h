@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "libs/models/network.h"
@@ -26,8 +28,9 @@ struct ScriptOptions {
 absl::StatusOr<std::unique_ptr<Network>> LoadScriptNetwork(const ScriptOptions& options);
 
 struct ScriptFacts {
-  std::int64_t parameters = 0;          // numbers
-  std::int64_t encoder_parameters = 0;  // of which the prefix fits
+  std::int64_t parameters = 0;  // numbers
+  // Name and shape of each tensor that the prefix fits: what finetuning takes over.
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> encoder;
 };
 
 // Loads it and tries it on random patches, forward and backward: in one sample and in two, in training mode and out of it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/match.h"
 #include "libs/spec/swin_size.h"
 
 namespace amaes {
@@ -141,14 +142,14 @@ NetworkSize ResEncLSize(const NetworkOptions& options, const Shape3& patch) {
 const std::vector<NetworkFacts>& Networks() {
   static const auto* const networks = new std::vector<NetworkFacts>{
       // clang-format off
-      // name, filters, widths, multiple, smallest, deep supervision, size
-      {"unet_b", 32, 0, 16, 32, true, UNetSize},
-      {"unet_xl", 64, 0, 16, 32, true, UNetSize},
-      {"unet", 0, 1, 16, 32, true, UNetSize},
-      {"mednext_m", 32, 1, 16, 32, true, MedNeXtMSize},
-      {"mednext_l", 32, 1, 16, 32, true, MedNeXtLSize},
-      {"resenc_l", 32, 1, 32, 64, true, ResEncLSize},
-      {"swin_unetr", 48, 12, 32, 32, false, SwinUnetrSize},
+      // name, filters, widths, multiple, smallest, deep supervision, decoders, encoder, mark and its widths, size
+      {"unet_b", 32, 0, 16, 32, true, DecoderForms::kAll, "encoder.", "encoder.encoder_conv4.conv2.conv.weight", 16, UNetSize},
+      {"unet_xl", 64, 0, 16, 32, true, DecoderForms::kAll, "encoder.", "encoder.encoder_conv4.conv2.conv.weight", 16, UNetSize},
+      {"unet", 0, 1, 16, 32, true, DecoderForms::kAll, "encoder.", "encoder.encoder_conv4.conv2.conv.weight", 16, UNetSize},
+      {"mednext_m", 32, 1, 16, 32, true, DecoderForms::kAll, "encoder.", "encoder.enc_block_0.0.conv2.weight", 2, MedNeXtMSize},
+      {"mednext_l", 32, 1, 16, 32, true, DecoderForms::kAll, "encoder.", "encoder.enc_block_0.0.conv2.weight", 3, MedNeXtLSize},
+      {"resenc_l", 32, 1, 32, 64, true, DecoderForms::kOne, "encoder.", "encoder.stages.5.blocks.5.conv2.conv.weight", 10, ResEncLSize},
+      {"swin_unetr", 48, 12, 32, 32, false, DecoderForms::kTied, "swinViT.", "swinViT.layers4.0.blocks.1.attn.proj.weight", 8, SwinUnetrSize},
       // clang-format on
   };
   return *networks;
@@ -177,6 +178,22 @@ std::int64_t FiltersOf(const NetworkOptions& options) {
   if (options.filters > 0) return options.filters;
   const NetworkFacts* network = FindNetwork(options.name);
   return network == nullptr ? 0 : network->filters;
+}
+
+std::string EncoderPrefixOf(const NetworkOptions& options) {
+  if (options.name == kScriptNetwork) {
+    if (options.encoder_prefix.empty()) return "encoder.";
+    return absl::EndsWith(options.encoder_prefix, ".") ? options.encoder_prefix : options.encoder_prefix + ".";
+  }
+  const NetworkFacts* network = FindNetwork(options.name);
+  return network == nullptr ? "" : network->encoder_prefix;
+}
+
+bool SameEncoder(const NetworkOptions& a, const NetworkOptions& b) {
+  if (EncoderPrefixOf(a) != EncoderPrefixOf(b) || FiltersOf(a) != FiltersOf(b)) return false;
+  const NetworkFacts *one = FindNetwork(a.name), *other = FindNetwork(b.name);
+  if (one == nullptr || other == nullptr) return a.name == b.name;
+  return absl::string_view(one->mark) == other->mark && one->mark_widths == other->mark_widths;
 }
 
 NetworkSize SizeOfNetwork(const NetworkOptions& options, const Shape3& patch) {

@@ -41,6 +41,13 @@ struct NetworkSize {
   std::int64_t multiply_adds = 0;  // of one sample's forward pass; the backward pass takes twice as many
 };
 
+// Which values of network.decoder and network.skips a network has.
+enum class DecoderForms {
+  kAll,   // light or standard, each with skips and without
+  kOne,   // one convolution per level, with skips and without
+  kTied,  // light without skips, standard with them
+};
+
 struct NetworkFacts {
   const char* name;
   std::int64_t filters;   // channels of the first level; 0 = the options have to say
@@ -48,6 +55,10 @@ struct NetworkFacts {
   std::int64_t multiple;  // of which every side of a patch is one
   std::int64_t smallest;  // side of a patch
   bool deep_supervision;  // can have more outputs than one
+  DecoderForms forms;
+  const char* encoder_prefix;  // what the names of the encoder's tensors begin with
+  const char* mark;            // a tensor of the encoder that tells it from every other network's, together with its
+  std::int64_t mark_widths;    // first axis in multiples of the first level's channels
   NetworkSize (*size)(const NetworkOptions& options, const Shape3& patch);  // options.filters > 0
 };
 
@@ -63,6 +74,13 @@ bool TakesFilters(const NetworkFacts& network, std::int64_t filters);
 
 // Channels of the first level: as given, else the name's own; 0 = neither says.
 std::int64_t FiltersOf(const NetworkOptions& options);
+
+// What finetuning takes over are the tensors whose names begin with this; it ends with a dot. Empty for an unknown network.
+std::string EncoderPrefixOf(const NetworkOptions& options);
+
+// Whether a checkpoint of one has an encoder for the other, as far as can be told without looking at tensors: scripts are alike
+// when their prefixes are.
+bool SameEncoder(const NetworkOptions& a, const NetworkOptions& b);
 
 // All zero for an unknown network or width. Of a script: its parameters, as if each met every voxel, and no activations.
 NetworkSize SizeOfNetwork(const NetworkOptions& options, const Shape3& patch);

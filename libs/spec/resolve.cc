@@ -32,11 +32,13 @@ NetworkOptions NetworkOptionsOf(const JobSpec& spec) {
   const TrainingSpec::Network& network = job.network;
   const bool segments = spec.kind == JobKind::kFinetune;
   const bool standard = network.decoder == "auto" ? segments : network.decoder == "standard";
+  const NetworkFacts* facts = FindNetwork(network.name);
+  const bool tied = facts != nullptr && facts->forms == DecoderForms::kTied;
   NetworkOptions options{.name = network.name,
                          .filters = network.filters,
                          .seed = job.seed,
                          .decoder = standard ? Decoder::kStandard : Decoder::kLight,
-                         .skips = network.skips == "auto" ? segments : network.skips == "on",
+                         .skips = network.skips == "auto" ? (tied ? standard : segments) : network.skips == "on",
                          .script = network.script,
                          .encoder_prefix = network.encoder_prefix,
                          .script_parameters = network.script_parameters};

@@ -77,6 +77,33 @@ void CheckNetwork(const TrainingSpec& spec, Problems& out) {
   }
 }
 
+// What the network has no such form of.
+void CheckForms(const JobSpec& spec, Problems& out) {
+  const TrainingSpec::Network& network = spec.training().network;
+  const NetworkFacts* facts = FindNetwork(network.name);
+  const bool segments = spec.kind == JobKind::kFinetune;
+  if (segments && spec.finetune.outputs.deep_supervision &&
+      (facts == nullptr ? network.name == kScriptNetwork : !facts->deep_supervision)) {
+    out.push_back(
+        {"network.deep_supervision", absl::StrCat("network ", network.name, " has one output: leave it out")});
+  }
+  if (facts == nullptr) return;  // a script, or said by the choices
+  const NetworkOptions options = NetworkOptionsOf(spec);
+  if (options.decoder == Decoder::kHeads) {
+    for (const auto& [field, value] :
+         {std::pair{"network.decoder", &network.decoder}, {"network.skips", &network.skips}}) {
+      if (*value != "auto") out.push_back({field, "objective swinunetr has heads, and no decoder: leave it out"});
+    }
+  } else if (facts->forms == DecoderForms::kOne && network.decoder == (segments ? "light" : "standard")) {
+    out.push_back({"network.decoder", absl::StrCat("network ", network.name,
+                                                   " has one decoder, of one convolution per level: leave it out")});
+  } else if (facts->forms == DecoderForms::kTied && options.skips != (options.decoder == Decoder::kStandard)) {
+    out.push_back({"network.skips", absl::StrCat("network ", network.name,
+                                                 " has skips with the standard decoder, and none with the light one: "
+                                                 "leave it out, or choose network.decoder")});
+  }
+}
+
 void CheckPatch(const TrainingSpec& spec, Problems& out) {
   const NetworkFacts* network = FindNetwork(spec.network.name);
   if (network == nullptr) return;  // a script, or said by the choices
@@ -119,6 +146,18 @@ void CheckBatch(const TrainingSpec& spec, Problems& out) {
   }
 }
 
+// What the objective would not look at.
+void CheckMaskedFields(const JobSpec& spec, Problems& out) {
+  if (spec.pretrain.objective.name != "swinunetr") return;
+  JobSpec defaults;
+  defaults.kind = JobKind::kPretrain;
+  for (const Field& field : SpecFields()) {
+    if (!absl::StartsWith(field.path, "mask.") && field.path != "loss.region") continue;
+    if (FieldValueJson(field, spec) == FieldValueJson(field, defaults)) continue;
+    out.push_back({field.path, "is of objective masked, not of swinunetr: leave it out"});
+  }
+}
+
 // SwinUNETR's own pretraining: heads that only its network has, quarter turns, groups that stay together.
 void CheckObjective(const PretrainSpec& spec, Problems& out) {
   if (spec.objective.name != "swinunetr") return;
@@ -156,7 +195,9 @@ void CheckObjective(const PretrainSpec& spec, Problems& out) {
 // is what a patch of 32 has at its lowest level (docs/adr/0013); four of what a network's sides are multiples of leave 4³.
 void CheckPrecision(const TrainingSpec& spec, Problems& out) {
   const NetworkFacts* network = FindNetwork(spec.network.name);
-  const std::int64_t smallest = network == nullptr ? 0 : 4 * network->multiple;
+  // How often a script halves a patch is not known: most do so four times.
+  const std::int64_t multiple = network != nullptr ? network->multiple : spec.network.name == kScriptNetwork ? 16 : 0;
+  const std::int64_t smallest = 4 * multiple;
   const std::int64_t side = *std::min_element(spec.patch.begin(), spec.patch.end());
   if (spec.precision == "bf16" && spec.device != "gpu" && side < smallest) {
     out.push_back({"precision", absl::StrCat("bf16 on the CPU needs a patch of at least ", smallest, ", not ",
@@ -285,11 +326,13 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
   }
   if (spec.trains()) {
     CheckTraining(spec.training(), crossing);
+    CheckForms(spec, crossing);
     CheckBestMetric(spec, crossing);
   }
   if (spec.kind == JobKind::kPretrain) {
     CheckMask(spec.pretrain, crossing);
     CheckObjective(spec.pretrain, crossing);
+    CheckMaskedFields(spec, crossing);
     CheckProbeOf(spec, crossing);
   }
   if (spec.kind == JobKind::kFinetune) CheckFinetune(spec.finetune, crossing);

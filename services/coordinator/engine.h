@@ -151,6 +151,9 @@ class Engine {
                                            std::vector<SpecProblem> problems);
   // Names to ids.   - InvalidArgument: a job that is not there.
   absl::StatusOr<std::string> ResolveAfter(const std::string& after);
+  // Tries a network that is a file. INVALID_SPEC under `field`, SCRIPT_UNCHECKED.
+  absl::StatusOr<CheckedScript> TryScript(const NetworkOptions& network, const Shape3& patch,
+                                          const std::string& field) const;
   absl::Status CheckScriptOf(JobSpec& spec) const;
   // engine_evaluate.cc. `spec` is valid for itself.
   absl::StatusOr<Resolved> ResolveEvaluation(JobSpec spec);

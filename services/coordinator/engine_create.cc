@@ -148,20 +148,28 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   return Resolved{std::move(spec), NameOf(*record), std::move(notes), length};
 }
 
-// Tries a network that is a file, and notes which file that was and how large it is.
-absl::Status Engine::CheckScriptOf(JobSpec& spec) const {
-  TrainingSpec::Network& network = spec.training().network;
-  if (network.name != kScriptNetwork) return absl::OkStatus();
-  const absl::StatusOr<CheckedScript> script =
-      options_.check_script ? options_.check_script(NetworkOptionsOf(spec), spec.training().patch)
+absl::StatusOr<CheckedScript> Engine::TryScript(const NetworkOptions& network, const Shape3& patch,
+                                                const std::string& field) const {
+  absl::StatusOr<CheckedScript> script =
+      options_.check_script ? options_.check_script(network, patch)
                             : absl::UnavailableError("network.script cannot be checked by this coordinator");
   if (absl::IsUnavailable(script.status())) {
     return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "SCRIPT_UNCHECKED", script.status().message(), {});
   }
-  if (!script.ok()) return InvalidSpec({{"network.script", std::string(script.status().message())}});
-  network.script_digest = script->sha256;
-  network.script_parameters = script->parameters;
-  return absl::OkStatus();
+  if (!script.ok()) return InvalidSpec({{field, std::string(script.status().message())}});
+  return script;
+}
+
+// Notes which file it was and how large it is.
+absl::Status Engine::CheckScriptOf(JobSpec& spec) const {
+  TrainingSpec::Network& network = spec.training().network;
+  if (network.name != kScriptNetwork) return absl::OkStatus();
+  const NetworkOptions options = NetworkOptionsOf(spec);
+  AMAES_ASSIGN_OR_RETURN(const CheckedScript script, TryScript(options, spec.training().patch, "network.script"));
+  network.script_digest = script.sha256;
+  network.script_parameters = script.parameters;
+  return spec.kind == JobKind::kFinetune ? CheckInitFits(spec.finetune.init, EncoderPrefixOf(options), script.encoder)
+                                         : absl::OkStatus();
 }
 
 absl::StatusOr<CreateResult> Engine::Replay(const StoreReader::RequestRecord& known, const std::string& digest,

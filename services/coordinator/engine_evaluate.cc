@@ -85,6 +85,14 @@ absl::StatusOr<Engine::Resolved> Engine::ResolveEvaluation(JobSpec spec) {
   EvaluationPlan plan;
   const std::vector<SpecProblem> problems = PlanEvaluation(job, *manifest, *version, plan);
   if (!problems.empty()) return InvalidSpec(problems);
+  if (const NetworkOptions& network = plan.model.network; network.name == kScriptNetwork) {
+    AMAES_ASSIGN_OR_RETURN(const CheckedScript script, TryScript(network, plan.patch, "checkpoint.from"));
+    if (script.sha256 != plan.model.script_digest) {
+      return InvalidSpec({{"checkpoint.from", absl::StrCat("network.script ", network.script,
+                                                           " is not the file that the network was trained with: put "
+                                                           "that one back")}});
+    }
+  }
   job.dataset.version = record.version;
   job.dataset.digest = record.digest;
   job.window.patch = plan.patch;

@@ -12,6 +12,7 @@
 #include "libs/spec/probe.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
+#include "services/coordinator/invalid_spec.h"
 
 namespace amaes {
 namespace {
@@ -33,12 +34,30 @@ std::string NetworkDefect(const std::string& before_json, const JobSpec& now) {
   const JobSpec before = ParseSpec(before_json).spec;
   if (!before.trains()) return "";
   const NetworkOptions there = NetworkOptionsOf(before), here = NetworkOptionsOf(now);
-  if (there.name == here.name && FiltersOf(there) == FiltersOf(here)) return "";
-  return absl::StrCat("is of network ", there.name, " with ", FiltersOf(there), " filters, this job's is ", here.name,
-                      " with ", FiltersOf(here));
+  if (SameEncoder(there, here)) return "";
+  const auto text = [](const NetworkOptions& network) {
+    return network.name == kScriptNetwork ? absl::StrCat("script, whose encoder is called ", EncoderPrefixOf(network))
+                                          : absl::StrCat(network.name, " with ", FiltersOf(network), " filters");
+  };
+  return absl::StrCat("is of network ", text(there), "; this job's is ", text(here));
 }
 
-std::string EncoderPrefix(const std::string& network) { return network == "swin_unetr" ? "swinViT." : "encoder."; }
+EncoderTraits TraitsOf(const NetworkOptions& network) {
+  EncoderTraits traits{.prefix = EncoderPrefixOf(network), .filters = FiltersOf(network)};
+  if (const NetworkFacts* facts = FindNetwork(network.name)) {
+    traits.mark = facts->mark;
+    traits.mark_size = facts->mark_widths * traits.filters;
+  }
+  return traits;
+}
+
+SpecProblem InitProblem(const FinetuneSpec::Init& init, absl::string_view what) {
+  return {"init.from", absl::StrCat(init.from, ": ", what)};
+}
+
+std::string UnlessAllowed(const std::string& defect) {
+  return absl::StrCat(defect, "; or set init.allow_mismatch: true");
+}
 
 }  // namespace
 
@@ -65,6 +84,14 @@ void ResolveCases(const DatasetVersion& version, const FinetuneSpec& spec, Datas
   facts.out_channels = labels->outputs();
   facts.classes = labels->ClassesText();
   notes = NotesOn(*cases, *labels, AbsentClasses(version, *cases, *labels));
+}
+
+absl::Status CheckInitFits(const FinetuneSpec::Init& init, const std::string& encoder_prefix,
+                           const std::vector<TensorShape>& encoder) {
+  if (init.sha256.empty() || init.allow_mismatch) return absl::OkStatus();
+  const absl::StatusOr<std::string> misfit = EncoderMisfit(init.path, encoder_prefix, encoder);
+  if (!misfit.ok()) return InvalidSpec({InitProblem(init, misfit.status().message())});
+  return misfit->empty() ? absl::OkStatus() : InvalidSpec({InitProblem(init, UnlessAllowed(*misfit))});
 }
 
 absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
@@ -102,7 +129,7 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
   const absl::StatusOr<InitFile> file = FindInit(spec);
   if (absl::IsUnavailable(file.status())) return file.status();
   const auto refuse = [&](absl::string_view what) {
-    problems.push_back({"init.from", absl::StrCat(init.from, ": ", what)});
+    problems.push_back(InitProblem(init, what));
     return absl::OkStatus();
   };
   if (absl::IsFailedPrecondition(file.status()) && init.weights == "average") {
@@ -116,13 +143,11 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
   if (!file.ok()) return refuse(file.status().message());
   std::string defect = NetworkDefect(file->spec_json, spec);
   if (defect.empty() && !file->sha256.empty()) {
-    const absl::StatusOr<std::string> found =
-        EncoderDefect(file->path, EncoderPrefix(spec.finetune.network.name), FiltersOf(NetworkOptionsOf(spec)));
+    const absl::StatusOr<std::string> found = EncoderDefect(file->path, TraitsOf(NetworkOptionsOf(spec)));
     if (!found.ok()) return refuse(found.status().message());
     defect = *found;
   }
-  if (!defect.empty() && !init.allow_mismatch)
-    return refuse(absl::StrCat(defect, "; or set init.allow_mismatch: true"));
+  if (!defect.empty() && !init.allow_mismatch) return refuse(UnlessAllowed(defect));
   facts.init_path = file->path.string();
   facts.init_sha256 = file->sha256;
   return absl::OkStatus();

@@ -8,13 +8,14 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/subprocess.h"
 
 namespace amaes {
 namespace {
 
-constexpr std::size_t kLongestAnswer = 1 << 16;
+constexpr std::size_t kLongestAnswer = 1 << 20;
 
 absl::Status NotAsked(absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("network.script could not be checked: ", why));
@@ -27,6 +28,14 @@ std::string ReadFromStart(int file) {
   return text;
 }
 
+std::vector<TensorShape> TensorsOf(const nlohmann::json& list) {
+  std::vector<TensorShape> tensors;
+  for (const nlohmann::json& one : list) {
+    tensors.push_back({one.value("name", ""), one.value("shape", std::vector<std::int64_t>())});
+  }
+  return tensors;
+}
+
 // What the child answered, if it is an answer.
 absl::StatusOr<CheckedScript> Understand(const std::string& answer, const ExitStatus& exit) {
   const nlohmann::json json = nlohmann::json::parse(answer, nullptr, /*allow_exceptions=*/false);
@@ -37,7 +46,8 @@ absl::StatusOr<CheckedScript> Understand(const std::string& answer, const ExitSt
     const bool its_own = code == absl::StatusCode::kInvalidArgument || code == absl::StatusCode::kNotFound;
     return its_own ? absl::Status(code, error) : NotAsked(error);
   }
-  CheckedScript script{json.value("sha256", ""), json.value("parameters", std::int64_t{0})};
+  CheckedScript script{json.value("sha256", ""), json.value("parameters", std::int64_t{0}),
+                       TensorsOf(json.value("encoder", nlohmann::json::array()))};
   if (!exit.success() || script.sha256.size() != 64) return NotAsked("its check gave no digest");
   return script;
 }
@@ -48,7 +58,7 @@ absl::StatusOr<CheckedScript> Ask(const std::string& program, absl::Duration tim
   if (answer < 0) return NotAsked("no memory for its answer");
   const absl::Cleanup close_answer = [answer] { close(answer); };
   absl::StatusOr<Subprocess> child = Subprocess::Start({
-      .arguments = {program, "check-script", network.script, network.encoder_prefix, ShapeText(patch),
+      .arguments = {program, "check-script", network.script, network.encoder_prefix, absl::StrJoin(patch, "x"),
                     absl::StrCat(network.in_channels), absl::StrCat(network.out_channels)},
       .descriptors = {{answer, 1}, {2, 2}},
       .environment = {},

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "libs/checkpoint/init_plan.h"
 #include "libs/spec/network_facts.h"
 #include "libs/volume/volume.h"
 
@@ -16,6 +17,7 @@ namespace amaes {
 struct CheckedScript {
   std::string sha256;
   std::int64_t parameters = 0;
+  std::vector<TensorShape> encoder{};  // what finetuning takes over
 };
 
 // - InvalidArgument, NotFound: what is wrong with the file.

@@ -7,6 +7,7 @@
 #include "libs/base/digest.h"
 #include "libs/base/status_macros.h"
 #include "libs/models/script_network.h"
+#include "libs/train/failure.h"
 #include "services/worker/worker.h"
 
 namespace amaes {
@@ -15,11 +16,23 @@ namespace {
 absl::StatusOr<nlohmann::json> Check(const ScriptOptions& options, const Shape3& patch) {
   AMAES_ASSIGN_OR_RETURN(const ScriptFacts facts, CheckScript(options, patch));
   AMAES_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(options.file));
-  return nlohmann::json{
-      {"sha256", sha256}, {"parameters", facts.parameters}, {"encoder_parameters", facts.encoder_parameters}};
+  nlohmann::json encoder = nlohmann::json::array();
+  for (const auto& [name, shape] : facts.encoder) encoder.push_back({{"name", name}, {"shape", shape}});
+  return nlohmann::json{{"sha256", sha256}, {"parameters", facts.parameters}, {"encoder", std::move(encoder)}};
 }
 
 }  // namespace
+
+absl::Status CheckScriptUnchanged(const NetworkOptions& network, const std::string& digest) {
+  if (network.name != kScriptNetwork) return absl::OkStatus();
+  const absl::StatusOr<std::string> now = Sha256OfFile(network.script);
+  if (!now.ok()) return WithReason(Annotate(now.status(), "network.script"), "BAD_SPEC", /*retryable=*/false);
+  if (*now == digest) return absl::OkStatus();
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "network.script ", network.script,
+                        " is not the file that was checked at submit: put that one back, or submit again")),
+                    "BAD_SPEC", /*retryable=*/false);
+}
 
 int CheckScriptCommand(const std::vector<std::string>& arguments) {
   ScriptOptions options;

@@ -28,6 +28,7 @@
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/failure.h"
 #include "libs/volume/native_grid.h"
+#include "services/worker/check_script.h"
 #include "services/worker/device.h"
 
 namespace amaes {
@@ -52,6 +53,13 @@ std::string PredictionName(const CaseResult& result) {
 
 absl::Status Bad(const absl::Status& status, absl::string_view reason) {
   return WithReason(status, reason, /*retryable=*/false);
+}
+
+std::string NetworkText(const TrainedModel& model) {
+  if (model.network.name != kScriptNetwork) {
+    return absl::StrCat(model.network.name, ", ", model.network.filters, " filters");
+  }
+  return absl::StrCat("script, SHA-256 ", model.script_digest.substr(0, 16));
 }
 
 // What a case can fail of.
@@ -181,6 +189,7 @@ class Evaluation {
   }
 
   absl::Status MakeModel() {
+    AMAES_RETURN_IF_ERROR(CheckScriptUnchanged(plan_.model.network, plan_.model.script_digest));
     absl::StatusOr<std::unique_ptr<Network>> network = MakeNetwork(plan_.model.network);
     if (!network.ok()) return Bad(network.status(), "BAD_SPEC");
     network_ = *std::move(network);
@@ -293,8 +302,7 @@ class Evaluation {
          spec_.name.empty() || spec_.name == start_.job ? start_.job : absl::StrCat(spec_.name, " (", start_.job, ")")},
         {"Checkpoint", absl::StrCat(CheckpointName(checkpoint_.step, checkpoint_.attempt), " of ", checkpoint_.job)},
         {"Weights", WeightsText(plan_.weights)},
-        {"Network", absl::StrCat(plan_.model.network.name, ", ", plan_.model.network.filters, " filters, classes ",
-                                 plan_.model.labels.ClassesText())},
+        {"Network", absl::StrCat(NetworkText(plan_.model), ", classes ", plan_.model.labels.ClassesText())},
         {"Dataset", absl::StrCat(version_.name, "@", job_.dataset.version, ", split ", job_.dataset.split,
                                  job_.dataset.filter.empty() ? "" : absl::StrCat(", filter ", job_.dataset.filter))},
         {"Cases", absl::StrCat(plan_.cases.size())},

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "libs/base/digest.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
@@ -23,6 +22,7 @@
 #include "libs/train/make_objective.h"
 #include "libs/train/train_loop.h"
 #include "services/worker/agent_store.h"
+#include "services/worker/check_script.h"
 #include "services/worker/device.h"
 #include "services/worker/evaluate_job.h"
 #include "services/worker/finetune.h"
@@ -143,23 +143,11 @@ LoaderOptions PretrainLoaderOptions(const WorkerStart& start, const JobSpec& job
           .groups = std::move(groups)};
 }
 
-// It was checked, and its size estimated, at submit.
-absl::Status CheckScriptUnchanged(const TrainingSpec::Network& network) {
-  if (network.name != kScriptNetwork) return absl::OkStatus();
-  const absl::StatusOr<std::string> digest = Sha256OfFile(network.script);
-  if (!digest.ok()) return WithReason(Annotate(digest.status(), "network.script"), "BAD_SPEC", /*retryable=*/false);
-  if (*digest == network.script_digest) return absl::OkStatus();
-  return WithReason(
-      absl::FailedPreconditionError(
-          absl::StrCat("network.script ", network.script, " is not the file that was submitted: submit the job again")),
-      "BAD_SPEC", /*retryable=*/false);
-}
-
 absl::StatusOr<TrainResult> Train(const WorkerStart& start, const JobSpec& spec, AgentLink& link, Clock& clock) {
   const TrainingSpec& training = spec.training();
   absl::StatusOr<c10::Device> device = PrepareDevice(training, start.device_index);
   if (!device.ok()) return WithReason(device.status(), "GPU_UNUSABLE", /*retryable=*/true);
-  AMAES_RETURN_IF_ERROR(CheckScriptUnchanged(training.network));
+  AMAES_RETURN_IF_ERROR(CheckScriptUnchanged(NetworkOptionsOf(spec), training.network.script_digest));
   absl::StatusOr<DatasetVersion> version = ReadVersion(start.dataset_folder);
   if (!version.ok()) return WithReason(version.status(), "DATASET_UNREADABLE", !absl::IsDataLoss(version.status()));
   if (version->digest != training.dataset.digest) {

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import pathlib
-import struct
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import service as amaes  # noqa: E402
+from service import checkpoint_at, floats, tensors  # noqa: E402
 
 PRETRAIN = {**amaes.SPEC, "name": "pre", "dataset": {"name": "labelled"}, "schedule": {"steps": 3, "warmup_steps": 1}}
 FINETUNE = {
@@ -29,24 +29,6 @@ PROBED = {
 }
 
 
-def tensors(path):
-    """Name → (shape, bytes) of a safetensors file."""
-    content = pathlib.Path(path).read_bytes()
-    length = struct.unpack("<Q", content[:8])[0]
-    header = json.loads(content[8:8 + length])
-    header.pop("__metadata__", None)
-    data = content[8 + length:]
-    return {name: (t["shape"], data[t["data_offsets"][0]:t["data_offsets"][1]]) for name, t in header.items()}
-
-
-def floats(raw):
-    return struct.unpack(f"<{len(raw) // 4}f", raw)
-
-
-def checkpoint_at(home, job_id, step):
-    return next(pathlib.Path(home).glob(f"jobs/{job_id}/checkpoints/{step:08d}-*")) / "model.safetensors"
-
-
 def dice_of(home, job_id):
     lines = [json.loads(line) for line in (pathlib.Path(home) / "jobs" / job_id / "metrics.jsonl").read_text().splitlines()]
     return [line["dice"] for line in lines if line.get("split") == "held_out"]
@@ -56,15 +38,8 @@ class FinetuneTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="amaes-finetune-")
-        scans, cls.template = pathlib.Path(cls.folder.name) / "scans", pathlib.Path(cls.folder.name) / "home"
-        amaes.run(cls.template, "phantom", "--to", scans, "--subjects", 8, "--labels")
-        rows = ["path,subject,modality,label"]
-        for label in sorted(scans.glob("*_label.nii.gz")):
-            stem = label.name.removesuffix("_label.nii.gz")
-            rows += [f"{stem}_{m}.nii.gz,{stem},{m},{label.name}" for m in ("FLAIR", "T1w")]
-        (scans / "scans.csv").write_text("\n".join(rows) + "\n")
+        cls.template, _ = amaes.make_labelled_home(cls.folder.name)
         with amaes.Service(cls.template) as service:
-            service.run("dataset", "add", "labelled", "--from", scans, "--layout", "csv", "--spacing", "native", "--wait")
             service.run("submit", "-f", cls.write("pre.json", PRETRAIN), "--wait")
             cls.pretrained = service.json("job", "show", "pre")["id"]
 
@@ -235,7 +210,7 @@ class FinetuneTest(unittest.TestCase):
             def refused(*settings):
                 return service.run("submit", "-f", self.write("fine.json", FINETUNE), *settings, expect=2)
 
-            self.assertIn("is of network unet with 4 filters, this job's is unet with 8", refused("--set", "network.filters=8"))
+            self.assertIn("is of network unet with 4 filters; this job's is unet with 8", refused("--set", "network.filters=8"))
             self.assertIn("no checkpoint of step 77; the newest are of steps 2, 3", refused("--set", "init.from=job:pre@77"))
             self.assertIn('no job is called "none"', refused("--set", "init.from=job:none"))
             self.assertIn("there is no file /none.safetensors", refused("--set", "init.from=/none.safetensors"))

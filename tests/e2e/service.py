@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -105,6 +106,38 @@ def make_home_with_dataset(folder, subjects=6):
     with Service(home) as service:
         service.run("dataset", "add", "scans", "--from", scans, "--wait")
     return home
+
+
+def make_labelled_home(folder, subjects=8):
+    """A home whose store holds the dataset `labelled`, of phantoms with two channels and a label map; and the folder of the scans."""
+    scans, home = pathlib.Path(folder) / "scans", pathlib.Path(folder) / "home"
+    run(home, "phantom", "--to", scans, "--subjects", subjects, "--labels")
+    rows = ["path,subject,modality,label"]
+    for label in sorted(scans.glob("*_label.nii.gz")):
+        stem = label.name.removesuffix("_label.nii.gz")
+        rows += [f"{stem}_{m}.nii.gz,{stem},{m},{label.name}" for m in ("FLAIR", "T1w")]
+    (scans / "scans.csv").write_text("\n".join(rows) + "\n")
+    with Service(home) as service:
+        service.run("dataset", "add", "labelled", "--from", scans, "--layout", "csv", "--spacing", "native", "--wait")
+    return home, scans
+
+
+def tensors(path):
+    """Name → (shape, bytes) of a safetensors file."""
+    content = pathlib.Path(path).read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:8 + length])
+    header.pop("__metadata__", None)
+    data = content[8 + length:]
+    return {name: (t["shape"], data[t["data_offsets"][0]:t["data_offsets"][1]]) for name, t in header.items()}
+
+
+def floats(raw):
+    return struct.unpack(f"<{len(raw) // 4}f", raw)
+
+
+def checkpoint_at(home, job_id, step):
+    return next(pathlib.Path(home).glob(f"jobs/{job_id}/checkpoints/{step:08d}-*")) / "model.safetensors"
 
 
 def copy_home(template, folder):

@@ -79,9 +79,16 @@ def test_a_good_one(tmp_path):
     assert answer == {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "parameters": sum(p.numel() for p in Small().parameters()),
-        "encoder_parameters": sum(p.numel() for p in Small().encoder.parameters()),
+        "encoder": [{"name": f"encoder.{name}", "shape": list(p.shape)} for name, p in Small().encoder.named_parameters()],
     }
-    assert ask(path, "decoder")[1]["encoder_parameters"] == 4 * 8 + 1
+    assert [tensor["name"] for tensor in ask(path, "decoder")[1]["encoder"]] == ["decoder.weight", "decoder.bias"]
+
+
+def test_the_reason_is_said_under_a_long_traceback(tmp_path):
+    code, answer = ask(save(tmp_path, nn.Sequential(nn.Sequential(Small(), nn.ReLU()), nn.Conv3d(1, 1, 1))), "0", inputs=2)
+    assert code == 1
+    assert "on an input of [1, 2, 16, 16, 24]" in answer["error"]
+    assert "to have 1 channels, but got 2 channels" in answer["error"]
 
 
 def test_a_traced_one(tmp_path):

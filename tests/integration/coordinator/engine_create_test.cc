@@ -30,60 +30,6 @@ TEST_F(EngineTest, AJobIsStoredCompleteAndWaits) {
   EXPECT_EQ(Job(record.id).record.reason, "NO_NODES");
 }
 
-// Of `request`, with a network of the user's own.
-CreateRequest WithScript(CreateRequest request) {
-  TrainingSpec::Network& network = request.parsed.spec.pretrain.network;
-  network = {"script"};
-  network.script = "/nets/mine.pt";
-  return request;
-}
-
-TEST_F(EngineTest, AScriptIsTriedBeforeItsJobIsStored) {
-  Shape3 tried{};
-  check_script_ = [&](const NetworkOptions& network, const Shape3& patch) -> absl::StatusOr<CheckedScript> {
-    EXPECT_EQ(network.script, "/nets/mine.pt");
-    tried = patch;
-    return CheckedScript{std::string(64, 'e'), 1234};
-  };
-  Restart();
-  const CreateRequest request = WithScript(Pretrain(1, "r1"));
-  const absl::StatusOr<CreateResult> result = engine_->CreateJob(request);
-  ASSERT_OK(result);
-  EXPECT_EQ(tried, request.parsed.spec.pretrain.patch);
-  EXPECT_EQ(result->job.spec.pretrain.network.script_digest, std::string(64, 'e'));
-  EXPECT_EQ(result->estimate.parameters, 1234);
-}
-
-TEST_F(EngineTest, AScriptThatDoesNotFitIsAProblemOfTheSpec) {
-  check_script_ = [](const NetworkOptions&, const Shape3&) -> absl::StatusOr<CheckedScript> {
-    return absl::InvalidArgumentError("no gradient reaches its parameters");
-  };
-  Restart();
-  const absl::Status wrong = engine_->CreateJob(WithScript(Pretrain(1, "r1"))).status();
-  EXPECT_EQ(ReasonOf(wrong), "INVALID_SPEC");
-  EXPECT_THAT(wrong.message(), HasSubstr("network.script: no gradient reaches its parameters"));
-  check_script_ = nullptr;
-  Restart();
-  EXPECT_EQ(ReasonOf(engine_->CreateJob(WithScript(Pretrain(1, "r1"))).status()), "SCRIPT_UNCHECKED");
-  EXPECT_EQ(store_->ListJobs({}, 10, "")->records.size(), 0u);
-}
-
-TEST(SmallPatch, KeepsWhatDivides) {
-  EXPECT_EQ(SmallPatch({128, 96, 24}), (Shape3{64, 96, 24}));
-  EXPECT_EQ(SmallPatch({160, 224, 136}), (Shape3{96, 96, 72}));
-}
-
-TEST(CheckScriptsWith, SaysWhyNobodyAnswered) {
-  const NetworkOptions network{.name = "script", .script = "/nets/mine.pt"};
-  EXPECT_THAT(CheckScriptsWith("/nowhere/amaes-worker", absl::Seconds(60))(network, {32, 32, 32}),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("beside the coordinator")));
-  EXPECT_THAT(CheckScriptsWith("/bin/false", absl::Seconds(60))(network, {32, 32, 32}),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("exit code 1")));
-  // It prints its arguments, which are no answer.
-  EXPECT_THAT(CheckScriptsWith("/bin/echo", absl::Seconds(60))(network, {32, 32, 32}),
-              StatusIs(absl::StatusCode::kUnavailable));
-}
-
 TEST_F(EngineTest, TheSameRequestGivesTheSameJob) {
   const JobId id = Submit(1);
   for (int i = 0; i < 2; ++i) {

@@ -96,23 +96,55 @@ TEST(FindInitFile, TakesTheAverageWhereThereIsOneOrWhatIsAskedFor) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is one file of weights")));
 }
 
-TEST(EncoderDefect, LooksAtTheFirstConvolution) {
+struct EncoderTest : testing::Test {
+  // A file of zeros.
+  std::filesystem::path Write(const std::vector<TensorShape>& tensors) {
+    const std::string zeros(1 << 16, '\0');
+    std::vector<TensorView> views;
+    for (const TensorShape& tensor : tensors) {
+      std::size_t bytes = 4;
+      for (const std::int64_t side : tensor.shape) bytes *= static_cast<std::size_t>(side);
+      views.push_back({tensor.name, TensorType::kF32, tensor.shape, absl::string_view(zeros).substr(0, bytes)});
+    }
+    EXPECT_OK(WriteSafetensors(dir.path() / "w", views));
+    return dir.path() / "w";
+  }
+  static std::string Said(const absl::StatusOr<std::string>& defect) {
+    EXPECT_OK(defect);
+    return defect.value_or("");
+  }
   const TempDir dir;
-  const std::string data(27 * 4 * 4 * 4, 'x');
-  const auto write = [&](const std::string& prefix) {
-    const absl::string_view bytes = data;
-    ASSERT_OK(WriteSafetensors(dir.path() / "w",
-                               {{prefix + "in.weight", TensorType::kF32, {4, 1, 3, 3, 3}, bytes.substr(0, 432)},
-                                {prefix + "deep.weight", TensorType::kF32, {4, 4, 3, 3, 3}, bytes.substr(0, 1728)}}));
-  };
-  write("model.encoder.");
-  ASSERT_OK_AND_ASSIGN(const std::string none, EncoderDefect(dir.path() / "w", "encoder.", 4));
-  EXPECT_EQ(none, "");
-  ASSERT_OK_AND_ASSIGN(const std::string wide, EncoderDefect(dir.path() / "w", "encoder.", 32));
-  EXPECT_EQ(wide, "holds an encoder that begins with 4 channels (model.encoder.in.weight), this network's has 32");
-  write("decoder.");
-  ASSERT_OK_AND_ASSIGN(const std::string without, EncoderDefect(dir.path() / "w", "encoder.", 4));
-  EXPECT_THAT(without, HasSubstr("holds no encoder"));
+};
+
+TEST_F(EncoderTest, TheFirstConvolutionTellsTheWidth) {
+  std::filesystem::path path =
+      Write({{"model.encoder.in.weight", {4, 1, 3, 3, 3}}, {"model.encoder.deep.weight", {4, 4, 3, 3, 3}}});
+  EXPECT_EQ(Said(EncoderDefect(path, {"encoder.", 4})), "");
+  EXPECT_EQ(Said(EncoderDefect(path, {"encoder.", 32})),
+            "holds an encoder that begins with 4 channels (model.encoder.in.weight), this network's has 32");
+  EXPECT_THAT(Said(EncoderDefect(Write({{"decoder.in.weight", {4, 1, 3, 3, 3}}}), {"encoder.", 4})),
+              HasSubstr("holds no encoder: none of its 1 tensors is called encoder."));
+  path = Write({{"encoder.bias", {4}}});
+  EXPECT_THAT(Said(EncoderDefect(path, {"encoder.", 4})), HasSubstr("is a convolution called encoder."));
+  EXPECT_EQ(Said(EncoderDefect(path, {"encoder."})), "") << "a width that is not known";
+}
+
+TEST_F(EncoderTest, AMarkTellsNetworksApart) {
+  const std::filesystem::path path =
+      Write({{"encoder.in.weight", {4, 1, 3, 3, 3}}, {"module.encoder.expand", {8, 4, 1, 1, 1}}});
+  EXPECT_EQ(Said(EncoderDefect(path, {"encoder.", 4, "encoder.expand", 8})), "");
+  EXPECT_THAT(Said(EncoderDefect(path, {"encoder.", 4, "encoder.expand", 12})),
+              HasSubstr("another network: its module.encoder.expand has 8 channels, this one's 12"));
+  EXPECT_THAT(Said(EncoderDefect(path, {"encoder.", 4, "encoder.stages.5", 40})),
+              HasSubstr("another network: this one's has a tensor encoder.stages.5"));
+}
+
+TEST_F(EncoderTest, EveryTensorTellsWhereAllAreKnown) {
+  const std::filesystem::path path = Write({{"encoder.in.weight", {4, 1, 3, 3, 3}}, {"head.bias", {1}}});
+  EXPECT_EQ(Said(EncoderMisfit(path, "encoder.", {{"encoder.in.weight", {4, 2, 3, 3, 3}}})), "");
+  EXPECT_THAT(Said(EncoderMisfit(path, "encoder.", {{"encoder.in.weight", {5, 1, 3, 3, 3}}, {"encoder.b", {4}}})),
+              testing::AllOf(HasSubstr("of another shape"), HasSubstr("missing in the file (encoder.b)")));
+  EXPECT_THAT(EncoderMisfit(dir.path() / "none", "encoder.", {}), StatusIs(absl::StatusCode::kNotFound));
 }
 
 }  // namespace

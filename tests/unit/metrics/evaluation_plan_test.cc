@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "libs/base/digest.h"
 #include "libs/base/testing/status_matchers.h"
 
@@ -129,6 +130,19 @@ TEST_F(PlanTest, RefusesWhatCannotWork) {
   EXPECT_THAT(Plan(), Problem("dataset.filter", "at character"));
   spec.dataset.filter = "split=train";
   EXPECT_THAT(Plan(), Problem("dataset.split", "6 are training, 2 validation and 0 held-out"));
+}
+
+// What patch it takes is known where it can be run.
+TEST_F(PlanTest, TakesANetworkThatIsAFile) {
+  checkpoint.spec_json = absl::StrReplaceAll(
+      SpecOf("finetune"), {{R"("name":"unet","filters":8)",
+                            R"("name":"script","script":"/n.pt","encoder_prefix":"net","script_digest":"abc")"}});
+  spec.window.patch = {50, 40, 30};
+  EXPECT_THAT(Plan(), IsEmpty());
+  EXPECT_EQ(plan.model.network.script, "/n.pt");
+  EXPECT_EQ(plan.model.network.encoder_prefix, "net");
+  EXPECT_EQ(plan.model.network.out_channels, 3);
+  EXPECT_EQ(plan.model.script_digest, "abc");
 }
 
 TEST_F(PlanTest, TheAverageIsReadWhereThereIsOne) {

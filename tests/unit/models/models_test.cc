@@ -77,6 +77,24 @@ TEST(ModelRegistry, ParametersAreAsManyAsTheFactsSay) {
   }
 }
 
+// So are the encoder's names: of all networks only its own has the mark of its row, in that width.
+TEST(ModelRegistry, EncodersAreWhatTheFactsSay) {
+  for (const NetworkFacts& built : Networks()) {
+    NetworkOptions options{.name = built.name, .filters = built.widths == 0 ? built.filters : 12};
+    ASSERT_OK_AND_ASSIGN(const auto network, MakeNetwork(options));
+    EXPECT_EQ(network->encoder_prefix(), EncoderPrefixOf(options)) << built.name;
+    for (const NetworkFacts& other : Networks()) {
+      const auto mark = std::find_if(network->parameters().begin(), network->parameters().end(),
+                                     [&](const NamedTensor& parameter) { return parameter.name == other.mark; });
+      options.name = other.name;
+      const bool found =
+          mark != network->parameters().end() && mark->tensor.size(0) == other.mark_widths * options.filters;
+      EXPECT_EQ(found, SameEncoder(options, {.name = built.name, .filters = options.filters}))
+          << built.name << " " << other.name;
+    }
+  }
+}
+
 // Every network (names of a fixed width have a sibling without), for reconstruction and for segmentation: shapes, gradients
 // that reach what is used, samples that do not mix.
 TEST(ModelRegistry, NetworksKeepShapesAndReachTheirParameters) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/match.h"
+
 namespace amaes {
 namespace {
 
@@ -86,6 +88,31 @@ TEST(NetworkFacts, AScriptIsAsLargeAsWasSeen) {
   const NetworkSize size = SizeOfNetwork({.name = kScriptNetwork, .script_parameters = 10}, {32, 32, 32});
   EXPECT_EQ(size.parameters, 10);
   EXPECT_EQ(size.multiply_adds, 10 * 32 * 32 * 32);
+}
+
+TEST(NetworkFacts, EncodersAreTheSameUnderEitherOfTheirNames) {
+  EXPECT_TRUE(SameEncoder({.name = "unet", .filters = 32}, {.name = "unet_b"}));
+  EXPECT_TRUE(SameEncoder({.name = "unet_xl", .skips = true}, {.name = "unet", .filters = 64, .in_channels = 4}));
+  EXPECT_FALSE(SameEncoder({.name = "unet", .filters = 16}, {.name = "unet_b"}));
+  for (const NetworkFacts& a : Networks()) {
+    for (const NetworkFacts& b : Networks()) {
+      const bool both = absl::StartsWith(a.name, "unet") && absl::StartsWith(b.name, "unet");
+      EXPECT_EQ(SameEncoder({.name = a.name, .filters = 48}, {.name = b.name, .filters = 48}), &a == &b || both)
+          << a.name << " " << b.name;
+    }
+    EXPECT_FALSE(SameEncoder({.name = a.name}, {.name = kScriptNetwork})) << a.name;
+  }
+}
+
+TEST(NetworkFacts, ScriptsSayWhatTheirEncoderIsCalled) {
+  EXPECT_EQ(EncoderPrefixOf({.name = kScriptNetwork}), "encoder.");
+  EXPECT_EQ(EncoderPrefixOf({.name = kScriptNetwork, .encoder_prefix = "net.backbone"}), "net.backbone.");
+  EXPECT_EQ(EncoderPrefixOf({.name = "swin_unetr", .encoder_prefix = "backbone"}), "swinViT.");
+  EXPECT_EQ(EncoderPrefixOf({.name = "vit"}), "");
+  const NetworkOptions a{.name = kScriptNetwork, .encoder_prefix = "a"},
+      b{.name = kScriptNetwork, .encoder_prefix = "b"};
+  EXPECT_TRUE(SameEncoder(a, {.name = kScriptNetwork, .script = "/other.pt", .encoder_prefix = "a."}));
+  EXPECT_FALSE(SameEncoder(a, b));
 }
 
 TEST(NetworkFacts, UnknownNamesAndWidthsHaveNoSize) {

@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
+#include "absl/strings/str_cat.h"
 #include "libs/spec/fields.h"
 #include "libs/spec/network_facts.h"
 #include "libs/spec/spec_io.h"
@@ -118,6 +120,63 @@ TEST(ValidateSpec, ScriptsComeFromAFileAndHaveTheirOwnShape) {
               ElementsAre(Problem("network.script", "is of network script, not of unet_b")));
 }
 
+JobSpec ValidFinetune(const std::string& network) {
+  JobSpec spec;
+  spec.kind = JobKind::kFinetune;
+  spec.finetune.dataset.name = "lesions";
+  spec.finetune.network.name = network;
+  if (network == kScriptNetwork) spec.finetune.network.script = "/nets/mine.pt";
+  return spec;
+}
+
+TEST(ValidateSpec, DeepSupervisionIsOfNetworksThatHaveIt) {
+  const auto deep = [](JobSpec& spec) { spec.finetune.outputs.deep_supervision = true; };
+  for (const char* network : {"unet_b", "mednext_l", "resenc_l"})
+    EXPECT_THAT(After(deep, ValidFinetune(network)), IsEmpty()) << network;
+  for (const char* network : {"swin_unetr", "script"}) {
+    EXPECT_THAT(After(deep, ValidFinetune(network)),
+                ElementsAre(Problem("network.deep_supervision", absl::StrCat("network ", network, " has one output"))));
+    EXPECT_THAT(ValidateSpec(ValidFinetune(network)), IsEmpty());
+  }
+}
+
+// Of every network, kind, decoder and skips: built as it was asked for, or refused.
+TEST(ValidateSpec, DecodersAreThoseThatTheNetworkHas) {
+  std::set<std::string> refused;
+  for (const NetworkFacts& facts : Networks()) {
+    for (const JobKind kind : {JobKind::kPretrain, JobKind::kFinetune}) {
+      for (const std::string decoder : {"auto", "light", "standard"}) {
+        for (const std::string skips : {"auto", "on", "off"}) {
+          JobSpec spec = kind == JobKind::kFinetune ? ValidFinetune(facts.name) : ValidPretrain();
+          spec.training().network = {facts.name, facts.filters == 0 ? 8 : 0};
+          spec.training().network.decoder = decoder;
+          spec.training().network.skips = skips;
+          const NetworkOptions options = NetworkOptionsOf(spec);
+          EXPECT_TRUE(decoder == "auto" || (options.decoder == Decoder::kStandard) == (decoder == "standard"));
+          EXPECT_TRUE(skips == "auto" || options.skips == (skips == "on"));
+          for (const SpecProblem& problem : ValidateSpec(spec)) {
+            refused.insert(
+                absl::StrCat(facts.name, " ", JobKindName(kind), " ", decoder, " ", skips, ": ", problem.field));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_THAT(refused,
+              ::testing::UnorderedElementsAre(
+                  "resenc_l pretrain standard auto: network.decoder", "resenc_l pretrain standard on: network.decoder",
+                  "resenc_l pretrain standard off: network.decoder", "resenc_l finetune light auto: network.decoder",
+                  "resenc_l finetune light on: network.decoder", "resenc_l finetune light off: network.decoder",
+                  "swin_unetr pretrain auto on: network.skips", "swin_unetr pretrain light on: network.skips",
+                  "swin_unetr pretrain standard off: network.skips", "swin_unetr finetune auto off: network.skips",
+                  "swin_unetr finetune light on: network.skips", "swin_unetr finetune standard off: network.skips"));
+  // MONAI's decoder has skips, in pretraining too.
+  JobSpec swin = ValidPretrain();
+  swin.pretrain.network.name = "swin_unetr";
+  swin.pretrain.network.decoder = "standard";
+  EXPECT_TRUE(NetworkOptionsOf(swin).skips);
+}
+
 TEST(ValidateSpec, PatchAndMask) {
   EXPECT_THAT(After([](JobSpec& spec) { spec.pretrain.patch = Cube(16); }),
               ElementsAre(Problem("patch", "16 does not fit network unet_b: multiples of 16, at least 32")));
@@ -177,6 +236,17 @@ TEST(ValidateSpec, SwinUnetrsOwnPretraining) {
                 spec.micro_batch = 3;
               }),
               IsEmpty());
+  // What it would not look at.
+  EXPECT_THAT(after([](PretrainSpec& spec) {
+                spec.network.decoder = "light";
+                spec.network.skips = "off";
+                spec.mask.ratio = 0.5;
+                spec.mask.token = 8;
+                spec.loss.region = "masked";
+              }),
+              ElementsAre(Problem("network.decoder", "heads"), Problem("network.skips", "heads"),
+                          Problem("mask.ratio", "objective masked"), Problem("mask.token", "objective masked"),
+                          Problem("loss.region", "objective masked")));
 }
 
 // Both views of a sample are in the network at once, with everything that attention keeps.
@@ -232,6 +302,13 @@ TEST(ValidateSpec, HalfPrecisionOnTheCpuNeedsAPatchOf64) {
                 spec.pretrain.device = "gpu";
               }),
               IsEmpty());
+  // How often it halves a patch, nobody knows.
+  EXPECT_THAT(After([&](JobSpec& spec) {
+                narrow(spec);
+                spec.pretrain.network = {"script"};
+                spec.pretrain.network.script = "/nets/mine.pt";
+              }),
+              ElementsAre(Problem("precision", "at least 64, not 32")));
 }
 
 TEST(ValidateSpec, Ingest) {
