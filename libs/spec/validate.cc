@@ -147,14 +147,16 @@ void CheckBatch(const TrainingSpec& spec, Problems& out) {
 }
 
 // What the objective would not look at.
-void CheckMaskedFields(const JobSpec& spec, Problems& out) {
-  if (spec.pretrain.objective.name != "swinunetr") return;
+void CheckForeignFields(const JobSpec& spec, Problems& out) {
+  const bool swin = spec.pretrain.objective.name == "swinunetr";
   JobSpec defaults;
   defaults.kind = JobKind::kPretrain;
   for (const Field& field : SpecFields()) {
-    if (!absl::StartsWith(field.path, "mask.") && field.path != "loss.region") continue;
+    const bool masked = absl::StartsWith(field.path, "mask.") || field.path == "loss.region";
+    if (!(swin ? masked : field.path == "objective.group")) continue;
     if (FieldValueJson(field, spec) == FieldValueJson(field, defaults)) continue;
-    out.push_back({field.path, "is of objective masked, not of swinunetr: leave it out"});
+    out.push_back({field.path, swin ? "is of objective masked, not of swinunetr: leave it out"
+                                    : "is of objective swinunetr, not of masked: leave it out"});
   }
 }
 
@@ -332,7 +334,7 @@ std::vector<SpecProblem> ValidateSpec(const JobSpec& spec) {
   if (spec.kind == JobKind::kPretrain) {
     CheckMask(spec.pretrain, crossing);
     CheckObjective(spec.pretrain, crossing);
-    CheckMaskedFields(spec, crossing);
+    CheckForeignFields(spec, crossing);
     CheckProbeOf(spec, crossing);
   }
   if (spec.kind == JobKind::kFinetune) CheckFinetune(spec.finetune, crossing);

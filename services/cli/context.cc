@@ -3,6 +3,7 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/cli/exit_codes.h"
 #include "services/cli/home.h"
@@ -24,6 +25,7 @@ void Context::OnRun(CLI::App* command, std::function<absl::StatusOr<int>()> run)
     }
     PrintError(code.status());
     for (const SpecProblem& problem : ProblemsOf(code.status())) {
+      if (absl::StrContains(code.status().message(), problem.message)) continue;  // the coordinator says them itself
       std::cerr << "  " << (problem.field.empty() ? "spec" : problem.field) << ": " << problem.message << "\n";
     }
     exit_code_ = ExitCodeOf(code.status());

@@ -154,7 +154,7 @@ class Engine {
   // Tries a network that is a file. INVALID_SPEC under `field`, SCRIPT_UNCHECKED.
   absl::StatusOr<CheckedScript> TryScript(const NetworkOptions& network, const Shape3& patch,
                                           const std::string& field) const;
-  absl::Status CheckScriptOf(JobSpec& spec) const;
+  absl::Status CheckScriptOf(JobSpec& spec);
   // engine_evaluate.cc. `spec` is valid for itself.
   absl::StatusOr<Resolved> ResolveEvaluation(JobSpec spec);
   absl::StatusOr<CheckpointManifest> FindModel(const JobSpec& spec, EvaluateSpec::Checkpoint& checkpoint);
@@ -163,6 +163,9 @@ class Engine {
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);
   // Adds what is wrong with init.from.   - Unavailable, errors of the store.
   absl::Status ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems);
+  // Whether init.from has every tensor of an encoder: INVALID_SPEC. OK where nobody can tell yet, or they need not fit.
+  absl::Status CheckInitFits(const FinetuneSpec::Init& init, const std::string& encoder_prefix,
+                             const std::vector<TensorShape>& encoder);
   // Fills what the probe's dataset says, and `notes`; or adds what is wrong.   - errors of the store, of the catalogue.
   absl::Status ResolveProbe(JobSpec& spec, std::string& notes, std::vector<SpecProblem>& problems);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,

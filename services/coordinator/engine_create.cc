@@ -161,7 +161,7 @@ absl::StatusOr<CheckedScript> Engine::TryScript(const NetworkOptions& network, c
 }
 
 // Notes which file it was and how large it is.
-absl::Status Engine::CheckScriptOf(JobSpec& spec) const {
+absl::Status Engine::CheckScriptOf(JobSpec& spec) {
   TrainingSpec::Network& network = spec.training().network;
   if (network.name != kScriptNetwork) return absl::OkStatus();
   const NetworkOptions options = NetworkOptionsOf(spec);

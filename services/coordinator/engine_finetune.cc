@@ -86,10 +86,21 @@ void ResolveCases(const DatasetVersion& version, const FinetuneSpec& spec, Datas
   notes = NotesOn(*cases, *labels, AbsentClasses(version, *cases, *labels));
 }
 
-absl::Status CheckInitFits(const FinetuneSpec::Init& init, const std::string& encoder_prefix,
-                           const std::vector<TensorShape>& encoder) {
-  if (init.sha256.empty() || init.allow_mismatch) return absl::OkStatus();
-  const absl::StatusOr<std::string> misfit = EncoderMisfit(init.path, encoder_prefix, encoder);
+absl::Status Engine::CheckInitFits(const FinetuneSpec::Init& init, const std::string& encoder_prefix,
+                                   const std::vector<TensorShape>& encoder) {
+  if (init.from.empty() || init.allow_mismatch) return absl::OkStatus();
+  absl::StatusOr<std::string> misfit = std::string();
+  if (!init.sha256.empty()) {
+    misfit = EncoderMisfit(init.path, encoder_prefix, encoder);
+  } else {  // yet to be written by a job: its script tells
+    AMAES_ASSIGN_OR_RETURN(const JobSource source, ParseJobSource(init.from));
+    AMAES_ASSIGN_OR_RETURN(const JobView job, GetJob(source.job));
+    const NetworkOptions network = NetworkOptionsOf(job.spec);
+    if (network.name != kScriptNetwork) return absl::OkStatus();
+    const absl::StatusOr<CheckedScript> script = TryScript(network, job.spec.training().patch, "init.from");
+    if (!script.ok()) return absl::OkStatus();  // that job has read it; the worker compares
+    misfit = Incompleteness(PlanInit(script->encoder, encoder, {encoder_prefix, /*load_decoder=*/false}));
+  }
   if (!misfit.ok()) return InvalidSpec({InitProblem(init, misfit.status().message())});
   return misfit->empty() ? absl::OkStatus() : InvalidSpec({InitProblem(init, UnlessAllowed(*misfit))});
 }

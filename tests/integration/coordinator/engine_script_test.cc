@@ -69,9 +69,13 @@ TEST(CheckScriptsWith, SaysWhyNobodyAnswered) {
 class FinetuneEngineTest : public EngineTest {
  protected:
   FinetuneEngineTest() {
-    check_script_ = [this](const NetworkOptions&, const Shape3& patch) -> absl::StatusOr<CheckedScript> {
+    check_script_ = [this](const NetworkOptions& network, const Shape3& patch) -> absl::StatusOr<CheckedScript> {
       tried_ = patch;
-      return CheckedScript{digest_, 1234, {{"backbone.conv.weight", {4, 2, 3, 3, 3}}, {"backbone.conv.bias", {4}}}};
+      const std::int64_t width = network.script == "/nets/wide.pt" ? 8 : 4;
+      return CheckedScript{
+          digest_,
+          1234,
+          {{"backbone.conv.weight", {width, network.in_channels, 3, 3, 3}}, {"backbone.conv.bias", {width}}}};
     };
     Restart();
     DatasetVersion version;
@@ -152,7 +156,7 @@ TEST_F(FinetuneEngineTest, AScriptTakesTheTensorsThatItsPrefixNames) {
 TEST_F(FinetuneEngineTest, WeightsThatDoNotFitAScriptAreRefused) {
   CreateRequest request = WithScript(Finetune(Weights({{"backbone.conv.weight", {8, 1, 3, 3, 3}}})), "backbone");
   EXPECT_THAT(Refusal(request),
-              AllOf(HasSubstr("backbone.conv.weight: [8,1,3,3,3] in the file, [4,2,3,3,3] in the network"),
+              AllOf(HasSubstr("backbone.conv.weight: [8,1,3,3,3] in the file, [4,1,3,3,3] in the network"),
                     HasSubstr("1 tensor of the encoder missing in the file (backbone.conv.bias)"),
                     HasSubstr("or set init.allow_mismatch: true")));
   request.parsed.spec.finetune.init.allow_mismatch = true;
@@ -171,6 +175,18 @@ TEST_F(FinetuneEngineTest, AScriptFollowsTheScriptThatWasPretrained) {
                         "is called encoder.; or set"));
   EXPECT_THAT(Refusal(After(id, Finetune("", "r3"))),
               HasSubstr("whose encoder is called backbone.; this job's is unet_b with 32 filters"));
+}
+
+// Said before the pretraining has taken its days.
+TEST_F(FinetuneEngineTest, TheScriptThatIsPretrainedIsComparedBeforeItHasACheckpoint) {
+  const absl::StatusOr<CreateResult> before = engine_->CreateJob(WithScript(Pretrain(1, "r1"), "backbone"));
+  ASSERT_OK(before);
+  CreateRequest request = After(before->job.record.id, WithScript(Finetune(""), "backbone"));
+  request.parsed.spec.finetune.network.script = "/nets/wide.pt";
+  EXPECT_THAT(Refusal(request), AllOf(HasSubstr("backbone.conv.weight: [4,1,3,3,3] in the file, [8,1,3,3,3] in the"),
+                                      HasSubstr("or set init.allow_mismatch: true")));
+  request.parsed.spec.finetune.init.allow_mismatch = true;
+  EXPECT_OK(engine_->CreateJob(request));
 }
 
 TEST_F(FinetuneEngineTest, AnEvaluationNeedsTheScriptThatWasTrained) {

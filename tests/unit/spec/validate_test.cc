@@ -236,6 +236,8 @@ TEST(ValidateSpec, SwinUnetrsOwnPretraining) {
                 spec.micro_batch = 3;
               }),
               IsEmpty());
+  EXPECT_THAT(after([](PretrainSpec& spec) { spec.objective = {.name = "masked", .group = 2}; }),
+              ElementsAre(Problem("objective.group", "is of objective swinunetr, not of masked")));
   // What it would not look at.
   EXPECT_THAT(after([](PretrainSpec& spec) {
                 spec.network.decoder = "light";
