@@ -10,6 +10,8 @@
 #include "libs/base/files.h"
 #include "libs/base/log.h"
 #include "libs/base/status_macros.h"
+#include "libs/spec/network_facts.h"
+#include "libs/spec/probe.h"
 #include "libs/spec/spec_io.h"
 
 namespace amaes {
@@ -48,6 +50,13 @@ absl::StatusOr<std::int64_t> LargestThatFits(std::int64_t lanes,
     if (status.ok()) return size;
     if (!absl::IsResourceExhausted(status) || size <= 1) return status;
   }
+}
+
+std::int64_t ReserveOf(const JobSpec& spec) {
+  if (!HasProbe(spec)) return 0;
+  const JobSpec probe = ProbeJob(spec.pretrain);
+  const std::int64_t numbers = SizeOfNetwork(NetworkOptionsOf(probe), probe.finetune.patch).parameters;
+  return numbers * 4 * static_cast<std::int64_t>(sizeof(float));
 }
 
 std::int64_t MicroBatchOnCpu(const JobSpec& spec, std::int64_t lanes, std::int64_t memory_bytes) {

@@ -15,6 +15,11 @@ namespace amaes {
 //   - ResourceExhausted: not even one fits.   - any other error of `fits`.
 absl::StatusOr<std::int64_t> LargestThatFits(std::int64_t lanes, const std::function<absl::Status(std::int64_t)>& fits);
 
+// Bytes that a trial on a device keeps free, for what comes later and stands beside the job's own weights and moments: the
+// network of its probe with gradient and two moments, float32. 0 without a probe. (A probe's activations lie where those of
+// the step were.) Pure.
+std::int64_t ReserveOf(const JobSpec& spec);
+
 // By the estimate, for a worker that may use `memory_bytes`; at least 1. At most 2: more gains nothing on a CPU. Pure.
 std::int64_t MicroBatchOnCpu(const JobSpec& spec, std::int64_t lanes, std::int64_t memory_bytes);
 

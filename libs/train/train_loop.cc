@@ -1,5 +1,7 @@
 #include "libs/train/train_loop.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -179,7 +181,7 @@ absl::StatusOr<std::int64_t> TrainLoop::MicroBatch() {
   return rank_ == 0 ? StorageFailure(agreed.status()) : CollectiveFailure(agreed.status());
 }
 
-// On a GPU by trying: the same sample, as often as it fits. Nothing of it stays.
+// On a GPU by trying: the same sample, as often as it fits beside the reserve. Nothing of it stays.
 absl::StatusOr<std::int64_t> TrainLoop::ChooseMicroBatch() {
   const std::int64_t lanes = options_.lanes.size();
   if (options_.device.is_cpu()) return MicroBatchOnCpu(options_.spec, lanes, MemoryForOneWorker(world_size_));
@@ -187,7 +189,8 @@ absl::StatusOr<std::int64_t> TrainLoop::ChooseMicroBatch() {
   if (!crops.ok()) return DataFailure(crops.status());
   if (crops->empty() || crops->front().skipped) return 1;
   const absl::StatusOr<std::int64_t> largest = LargestThatFits(lanes, [&](std::int64_t size) {
-    return CatchTorch("probe of the memory", [&] {
+    return CatchTorch("trial of the memory", [&] {
+      const at::Tensor reserve = at::empty({ReserveOf(options_.spec)}, at::device(options_.device).dtype(at::kByte));
       trained_.buckets->BeginStep(0);
       const std::vector<const Sample*> samples(size, &crops->front());
       environment_.objective.Compute(network(), samples).loss.backward();

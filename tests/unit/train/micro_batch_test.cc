@@ -9,6 +9,8 @@
 #include "libs/base/files.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
+#include "libs/spec/probe.h"
+#include "libs/train/trainee.h"
 
 namespace amaes {
 namespace {
@@ -55,6 +57,19 @@ TEST(MicroBatchOnCpuTest, FollowsTheEstimate) {
   EXPECT_EQ(MicroBatchOnCpu(spec, 16, 0), 1);
   EXPECT_GT(MemoryForOneWorker(2), 1 << 20);
   EXPECT_GT(MemoryForOneWorker(1), MemoryForOneWorker(4));
+}
+
+TEST(ReserveOfTest, HasRoomForTheProbesNetworkAndWhatTrainsIt) {
+  JobSpec job;
+  job.pretrain.network = {.name = "unet", .filters = 4};
+  EXPECT_EQ(ReserveOf(job), 0);
+  job.pretrain.probe.every_passes = 1;
+  job.pretrain.probe.in_channels = 2;
+  job.pretrain.probe.out_channels = 3;
+  ASSERT_OK_AND_ASSIGN(const auto network, NewNetwork(ProbeJob(job.pretrain), at::kCPU));
+  EXPECT_EQ(ReserveOf(job), 16 * ParameterCount(*network)) << "weights, gradient, two moments";
+  ASSERT_OK_AND_ASSIGN(const auto own, NewNetwork(job, at::kCPU));
+  EXPECT_GT(ReserveOf(job), 16 * ParameterCount(*own)) << "the decoder for segmentation";
 }
 
 TEST(AgreeOnMicroBatchTest, IsSettledOnceForAllRanksAndAttempts) {
