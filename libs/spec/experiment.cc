@@ -96,7 +96,9 @@ class Reader {
   void Add(ExperimentJob job) {
     job.name = JobNameOf(out_.name, job.key);
     job.assignments.insert(job.assignments.begin(), absl::StrCat("name=", job.name));
-    for (const SpecProblem& problem : ParseSpecLayers(job.layers, job.assignments).problems) {
+    ParsedSpec parsed = SpecOfExperimentJob(job, job.from.empty() ? "" : "an-earlier-job");
+    if (parsed.problems.empty()) parsed.problems = ValidateSpec(parsed.spec);
+    for (const SpecProblem& problem : parsed.problems) {
       Problem(job.key, absl::StrCat(problem.field, " ", problem.message));
     }
     out_.jobs.push_back(std::move(job));
@@ -242,6 +244,17 @@ std::string FinetuneKey(const std::string& arm, std::int64_t seed) { return absl
 
 std::string EvaluateKey(const std::string& evaluation, const std::string& arm, std::int64_t seed) {
   return absl::StrCat("evaluate/", evaluation, "/", arm, "/", seed);
+}
+
+ParsedSpec SpecOfExperimentJob(const ExperimentJob& job, const std::string& from_id) {
+  std::vector<std::string> assignments = job.assignments;
+  if (!from_id.empty()) {
+    const bool evaluates = job.key.rfind("evaluate/", 0) == 0;
+    assignments.push_back(
+        absl::StrCat(evaluates ? "checkpoint.from" : "init.from", "=job:", from_id, "@", job.checkpoint));
+    assignments.push_back(absl::StrCat("after=", from_id));
+  }
+  return ParseSpecLayers(job.layers, assignments);
 }
 
 absl::StatusOr<Experiment> ParseExperiment(const std::string& text) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "libs/spec/spec_io.h"
 
 namespace amaes {
 
@@ -39,7 +40,11 @@ struct Experiment {
 std::string FinetuneKey(const std::string& arm, std::int64_t seed);
 std::string EvaluateKey(const std::string& evaluation, const std::string& arm, std::int64_t seed);
 
-// YAML or JSON.   - InvalidArgument: every problem, with the place in the file.
+// The spec of a job whose checkpoint comes from the job `from_id`; "" = from none.
+ParsedSpec SpecOfExperimentJob(const ExperimentJob& job, const std::string& from_id);
+
+// YAML or JSON. Every job's spec is validated as far as that needs no dataset.
+//   - InvalidArgument: every problem, with the place in the file.
 absl::StatusOr<Experiment> ParseExperiment(const std::string& text);
 
 }  // namespace amaes

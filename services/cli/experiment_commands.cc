@@ -1,4 +1,5 @@
 // experiment run | show
+#include <algorithm>
 #include <iostream>
 #include <map>
 
@@ -7,9 +8,11 @@
 #include "libs/base/digest.h"
 #include "libs/base/files.h"
 #include "libs/base/status_macros.h"
+#include "libs/metrics/case_scores.h"
 #include "libs/rpc/convert.h"
 #include "libs/spec/experiment.h"
 #include "libs/spec/spec_io.h"
+#include "proto/amaes/v1/datasets.grpc.pb.h"
 #include "proto/amaes/v1/jobs.grpc.pb.h"
 #include "services/cli/context.h"
 #include "services/cli/exit_codes.h"
@@ -34,18 +37,13 @@ using Jobs = std::map<std::string, v1::Job>;
 
 absl::StatusOr<Experiment> ReadExperiment(const std::string& file) {
   AMAES_ASSIGN_OR_RETURN(const std::string text, files::Read(file, 1 << 20));
-  return ParseExperiment(text);
-}
-
-ParsedSpec SpecOf(const ExperimentJob& job, const Jobs& before) {
-  std::vector<std::string> assignments = job.assignments;
-  if (!job.from.empty()) {
-    const std::string& id = before.at(job.from).id();
-    const bool evaluates = job.key.rfind("evaluate/", 0) == 0;
-    assignments.push_back(absl::StrCat(evaluates ? "checkpoint.from" : "init.from", "=job:", id, "@", job.checkpoint));
-    assignments.push_back(absl::StrCat("after=", id));
-  }
-  return ParseSpecLayers(job.layers, assignments);
+  AMAES_ASSIGN_OR_RETURN(Experiment experiment, ParseExperiment(text));
+  std::vector<std::string> known;
+  for (const Measure& measure : Measures()) known.push_back(measure.name);
+  if (std::find(known.begin(), known.end(), experiment.metric) != known.end()) return experiment;
+  return absl::InvalidArgumentError(absl::StrCat("experiment: metric: \"", experiment.metric,
+                                                 "\" is measured by no evaluation; there are ",
+                                                 absl::StrJoin(known, ", ")));
 }
 
 bool Failed(const v1::Job& job) {
@@ -54,7 +52,7 @@ bool Failed(const v1::Job& job) {
 
 // The same experiment gives the same jobs: what ran is found again, what failed is submitted once more.
 absl::StatusOr<v1::Job> SubmitOne(Context& context, const ExperimentJob& job, const Jobs& before) {
-  const ParsedSpec parsed = SpecOf(job, before);
+  const ParsedSpec parsed = SpecOfExperimentJob(job, job.from.empty() ? "" : before.at(job.from).id());
   const std::string digest =
       Sha256Hex(absl::StrCat("experiment\n", job.key, "\n", SpecToJson(parsed.spec))).substr(0, 32);
   for (int attempt = 0; attempt < kMostTries; ++attempt) {
@@ -64,6 +62,30 @@ absl::StatusOr<v1::Job> SubmitOne(Context& context, const ExperimentJob& job, co
     if (!response->replayed() || !Failed(response->job())) return response->job();
   }
   return absl::ResourceExhaustedError(absl::StrCat(job.key, " failed ", kMostTries, " times"));
+}
+
+// What submitting the first jobs only would leave for later, hours after them: the datasets that finetuning and evaluations name,
+// their labels and channels. A finetuning is checked as if from scratch, once per arm.   - InvalidArgument: every problem.
+absl::Status Preflight(Context& context, const Experiment& experiment) {
+  const auto datasets = context.Stub<v1::DatasetService>();
+  std::vector<std::string> problems;
+  const auto note = [&](const ExperimentJob& job, const absl::Status& status) {
+    if (!status.ok()) problems.push_back(absl::StrCat(job.key, ": ", status.message()));
+  };
+  for (const ExperimentJob& job : experiment.jobs) {
+    const ParsedSpec parsed = SpecOfExperimentJob(job, "");
+    if (parsed.spec.kind == JobKind::kEvaluate) {
+      v1::GetDatasetVersionRequest request;
+      request.set_name(parsed.spec.evaluate.dataset.name);
+      request.set_version(parsed.spec.evaluate.dataset.version);
+      note(job, Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request).status());
+    } else if (parsed.spec.kind != JobKind::kFinetune ||
+               static_cast<std::int64_t>(parsed.spec.finetune.seed) == experiment.seeds.front()) {
+      note(job, CreateJob(context, parsed, "", /*validate_only=*/true).status());
+    }
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("nothing was submitted; ", absl::StrJoin(problems, "; ")));
 }
 
 absl::StatusOr<Jobs> SubmitAll(Context& context, const Experiment& experiment) {
@@ -144,6 +166,7 @@ absl::StatusOr<int> Run(Context& context, const ExperimentFlags& flags) {
     }
     return kExitOk;
   }
+  AMAES_RETURN_IF_ERROR(Preflight(context, experiment));
   AMAES_ASSIGN_OR_RETURN(Jobs jobs, SubmitAll(context, experiment));
   if (!context.json()) PrintJobs(experiment, jobs);
   if (flags.detach) return kExitOk;

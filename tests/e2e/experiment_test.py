@@ -75,6 +75,19 @@ class ExperimentTest(unittest.TestCase):
         self.assertIn("unett", said)
         self.assertIn("finetune.seeds", said)
 
+    def test_what_only_a_later_job_would_find_is_found_before_the_first(self):
+        with amaes.Service(self.home) as service:
+            before = len(service.json("job", "ls", "--limit", 100)["jobs"])
+            wrong = self.root / "later.yaml"
+            wrong.write_text(EXPERIMENT.replace("name: tiny", "name: later").replace("3+5", "3+77").replace("dataset.name: scans", "dataset.name: elsewhere"))
+            said = service.run("experiment", "run", wrong, expect=2)
+            self.assertIn("nothing was submitted", said)
+            self.assertIn("77", said)
+            self.assertIn("elsewhere", said)
+            self.assertEqual(len(service.json("job", "ls", "--limit", 100)["jobs"]), before)
+            wrong.write_text(EXPERIMENT.replace("name: tiny", "name: tiny\nmetric: dicee"))
+            self.assertIn("surface_distance_mm", service.run("experiment", "run", wrong, expect=2))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <map>
 #include <set>
 
+#include "libs/base/files.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/spec/spec_io.h"
 
@@ -93,6 +96,40 @@ extra: 1
             HasSubstr("\"c\" is neither scratch"), HasSubstr("finetune.arms.one.chekpoint"),
             HasSubstr("\"three\" is no other arm"), HasSubstr("extra: unknown"), HasSubstr("evaluate: is required")));
   EXPECT_THAT(ParseExperiment("a: [").status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1")));
+}
+
+TEST(ParseExperiment, ValidatesTheSpecOfEveryJob) {
+  const absl::Status status = ParseExperiment(R"(
+name: wrong
+pretrain: {b: {set: {dataset: brains, patch: 40, network: unet_b}}}
+finetune: {set: {dataset: lesions, optimizer.learning_rate: -1}, seeds: [1], arms: {one: {from: b}}}
+evaluate: {e: {set: {dataset: lesions, window.overlap: 2}}}
+)")
+                                  .status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("pretrain/b: patch"), HasSubstr("finetune/one/1: optimizer.learning_rate"),
+                             HasSubstr("evaluate/e/one/1: window.overlap"))));
+}
+
+// Jobs of each kind that a shipped experiment says at its head that it has.
+TEST(ShippedExperiments, AreValidAndExpandToWhatTheySay) {
+  const std::map<std::string, std::vector<int>> expected = {
+      {"ablations-brats21", {5, 18, 18}}, {"backbones-brats21", {5, 30, 30}}, {"backbones-isles22", {5, 30, 30}},
+      {"backbones-wmh", {5, 30, 30}},     {"few-shot-brats21", {1, 24, 24}},  {"out-of-domain-wmh", {1, 6, 12}},
+      {"small-cpu", {1, 6, 6}},
+  };
+  std::map<std::string, std::vector<int>> found;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(AMAES_SOURCE_DIR) + "/deploy/experiments")) {
+    ASSERT_OK_AND_ASSIGN(const std::string text, files::Read(entry.path(), 1 << 20));
+    SCOPED_TRACE(entry.path().string());
+    ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(text));
+    std::vector<int>& counts = found[entry.path().stem()];
+    counts.resize(3);
+    for (const ExperimentJob& job : experiment.jobs)
+      ++counts[job.key.rfind("pretrain/", 0) == 0 ? 0 : job.key.rfind("finetune/", 0) == 0 ? 1 : 2];
+  }
+  EXPECT_EQ(found, expected);
 }
 
 }  // namespace
