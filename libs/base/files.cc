@@ -55,7 +55,11 @@ absl::Status ErrnoStatus(int error, absl::string_view what, const std::filesyste
       return absl::ResourceExhaustedError(message);
     case EACCES:
     case EPERM:
+    case EROFS:
       return absl::PermissionDeniedError(message);
+    case ENOTDIR:
+    case EISDIR:
+      return absl::FailedPreconditionError(message);
     default:
       return absl::UnavailableError(message);
   }

@@ -127,7 +127,7 @@ std::string FieldAllowed(const Field& field) {
   if (std::holds_alternative<Shape3*>(ref)) {
     return absl::StrCat("a whole number ", RangeText(field.range), ", or three of them such as 96x96x24");
   }
-  return absl::StrCat("a ", FieldTypeName(field), " ", RangeText(field.range));
+  return absl::StrCat("a ", FieldTypeName(field), " ", RangeText(field.range), field.automatic ? ", or auto" : "");
 }
 
 std::string FieldValueJson(const Field& field, const JobSpec& spec) {
@@ -135,6 +135,8 @@ std::string FieldValueJson(const Field& field, const JobSpec& spec) {
 }
 
 absl::Status SetField(const Field& field, absl::string_view text, ScalarStyle style, JobSpec& spec) {
+  if (field.automatic && text == "auto" && style != ScalarStyle::kJsonLiteral)
+    return SetField(field, absl::StrCat(*field.automatic), ScalarStyle::kPlain, spec);
   const bool ok = std::visit(
       [&](auto* value) {
         using T = Pointee<decltype(value)>;

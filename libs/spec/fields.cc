@@ -126,14 +126,14 @@ void AddTraining(std::vector<Field>& out) {
       {"schedule.passes", kTraining, AMAES_TRAINING(schedule.passes), "passes", {0, 1e6, true}, {},
        "through the training volumes, floor(volumes / global_batch) steps each; used when schedule.steps is 0", {"epochs", "max_epochs", "num_epochs"}},
       {"schedule.warmup_steps", kTraining, AMAES_TRAINING(schedule.warmup_steps), "steps", {-1, 1e9}, {},
-       "linear warm-up; -1 = 5 % of the steps", {"warmup", "schedule.warmup"}},
+       "linear warm-up; -1 (or auto) = 5 % of the steps", {"warmup", "schedule.warmup"}, -1},
       {"schedule.warmup_start_factor", kTraining, AMAES_TRAINING(schedule.warmup_start_factor), "", {0, 1}, {},
        "learning rate at step 0 as a share of optimizer.learning_rate", {}},
       {"global_batch", kTraining, AMAES_TRAINING(global_batch), "samples", {1, 65536}, {},
        "samples per step, whatever the number of workers", {"batch_size", "batch"}},
       {"micro_batch", kTraining, AMAES_TRAINING(micro_batch), "samples", {0, 4096}, {},
-       "samples per forward pass; 0 = as many as fit, found out once (CPU: at most 2)",
-       {"batch_size_per_gpu"}},
+       "samples per forward pass; 0 (or auto) = as many as fit, found out once (CPU: at most 2)",
+       {"batch_size_per_gpu"}, 0},
   });
   // clang-format on
 }

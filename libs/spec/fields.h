@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -46,7 +47,8 @@ struct Field {
   FieldRange range;                    // of a number
   std::vector<std::string> choices;    // of a text; empty = any
   std::string doc;
-  std::vector<std::string> also;  // what people may write instead: only for "did you mean"
+  std::vector<std::string> also{};  // what people may write instead: only for "did you mean"
+  std::optional<std::int64_t> automatic{};  // the number that the word "auto" stands for, where it may be written
 };
 
 // In the order of job_spec.h. Never destroyed.

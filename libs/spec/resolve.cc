@@ -145,7 +145,8 @@ double AssumedSamplesPerSecond(const JobSpec& spec, std::string& basis) {
   const bool gpu = job.device == "gpu";
   const double threads = gpu ? 1 : static_cast<double>(job.threads_per_worker);
   const double rate = threads * (!gpu ? kCpuThread : job.precision == "bf16" ? kGpuBf16 : kGpuFp32);
-  basis = absl::StrCat("an assumed ", rate / 1e9, " GFLOP/s per worker");
+  basis = absl::StrCat("an assumed ", rate / 1e9, " GFLOP/s per worker",
+                       job.device == "auto" ? ", as if there were no GPU" : "");
   return static_cast<double>(job.workers) * rate / flops;
 }
 

@@ -53,6 +53,23 @@ absl::StatusOr<ParsedSpec> ReadSpec(const SubmitFlags& flags) {
   return ParseSpec(text, assignments);
 }
 
+// What the job will take: memory and disk, `separator`, time. "" of a job that has no network.
+std::string EstimateText(const v1::Job& job, const std::string& separator) {
+  const v1::SpecEstimate& e = job.estimate();
+  if (e.parameters() == 0) return "";
+  const JobSpec spec = ToJobSpec(job.spec()).spec;
+  std::string text = absl::StrCat(FormatCount(e.parameters()), " parameters, ",
+                                  spec.trains() && spec.training().micro_batch == 0 ? "at least " : "",
+                                  FormatBytes(e.memory_per_worker_bytes()), " of memory per worker, ",
+                                  FormatBytes(e.checkpoint_bytes()), " per checkpoint, ", FormatBytes(e.disk_bytes()),
+                                  " on disk");
+  if (e.seconds() > 0) {
+    absl::StrAppend(&text, separator, "roughly ", FormatDuration(e.seconds()), " of training, by ", e.basis(), " (",
+                    absl::StrFormat("%.3g", static_cast<double>(e.flops_per_sample()) / 1e12), " TFLOP per sample)");
+  }
+  return text;
+}
+
 absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
   if (flags.describe || flags.markdown) {
     std::cout << (flags.markdown ? SpecFieldsMarkdown() : DescribeSpecFields());
@@ -69,17 +86,11 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
     }
     std::cout << "# the complete spec; nothing was submitted\n" << SpecToYaml(ToJobSpec(job.spec()).spec);
     if (!job.message().empty()) std::cout << "# " << job.message() << "\n";
-    const v1::SpecEstimate& e = job.estimate();
-    std::cout << "# about " << FormatCount(e.parameters()) << " parameters, "
-              << FormatBytes(e.memory_per_worker_bytes()) << " of memory per worker, "
-              << FormatBytes(e.checkpoint_bytes()) << " per checkpoint, " << FormatBytes(e.disk_bytes())
-              << " on disk\n";
-    if (e.seconds() > 0) {
-      std::cout << "# roughly " << FormatDuration(e.seconds()) << " of training, by " << e.basis() << " ("
-                << absl::StrFormat("%.3g", static_cast<double>(e.flops_per_sample()) / 1e12) << " TFLOP per sample)\n";
-    }
+    std::cout << "# about " << EstimateText(job, "\n# ") << "\n";
     return kExitOk;
   }
+  const std::string estimate = response.replayed() ? "" : EstimateText(job, "; ");
+  if (!context.json() && !estimate.empty()) std::cerr << "about " << estimate << "\n";
   if (!flags.wait) {
     if (context.json()) {
       std::cout << ToJson(response);

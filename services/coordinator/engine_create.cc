@@ -249,8 +249,8 @@ absl::StatusOr<CreateResult> Engine::CreateJob(const CreateRequest& request) {
   record.dataset = resolved.dataset;
   const JobSpec& spec = resolved.spec;
   result.estimate = EstimateSpec(spec);
+  EstimateTime(store_, spec, resolved.pass_length, result.estimate);
   if (request.validate_only) {
-    EstimateTime(store_, spec, resolved.pass_length, result.estimate);
     result.job.spec = spec;
     result.job.record = record;
     result.job.record.message = resolved.notes;

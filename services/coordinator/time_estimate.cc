@@ -12,9 +12,12 @@ namespace {
 
 constexpr int kJobsLookedAt = 200;
 
-bool SameWork(const TrainingSpec& a, const TrainingSpec& b) {
-  return a.network.name == b.network.name && a.network.filters == b.network.filters && a.patch == b.patch &&
-         a.precision == b.precision && a.device == b.device && a.threads_per_worker == b.threads_per_worker;
+// The same network with as much arithmetic per sample, which patch, objective, decoder and skips decide, on the same hardware.
+bool SameWork(const JobSpec& one, const JobSpec& other) {
+  const TrainingSpec &a = one.training(), &b = other.training();
+  return one.kind == other.kind && a.network.name == b.network.name && a.precision == b.precision &&
+         a.device == b.device && a.threads_per_worker == b.threads_per_worker &&
+         EstimateSpec(one).flops_per_sample == EstimateSpec(other).flops_per_sample;
 }
 
 // Samples per second of `spec`'s workers, as an earlier job did.
@@ -23,7 +26,7 @@ std::optional<double> MeasuredRate(StoreReader& store, const JobSpec& spec, std:
   if (!jobs.ok()) return std::nullopt;
   for (const JobRecord& record : jobs->records) {
     const absl::StatusOr<JobSpec> other = SpecFromCompleteJson(record.spec_json);
-    if (!other.ok() || other->kind != spec.kind || !SameWork(other->training(), spec.training())) continue;
+    if (!other.ok() || !other->trains() || !SameWork(*other, spec)) continue;
     const absl::StatusOr<JobProgress> progress = ProgressFromJson(record.progress_json);
     if (!progress.ok() || !(progress->training.samples_per_second > 0)) continue;
     basis = absl::StrCat("the speed of ", record.id.value);

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import page  # noqa: E402
 import service as amaes  # noqa: E402
 
 SUBJECTS = 6
@@ -95,9 +96,9 @@ class EvaluateTest(unittest.TestCase):
         for row in results["summary"]:
             self.assertAlmostEqual(means[row["region"], "dice"], row["dice"]["mean"], places=12)
         self.assertEqual(len(list(csv.reader((home / "numbers.csv").read_text().splitlines()))), 1 + 6 * 8)
-        page = (home / "report.html").read_text()
-        self.assertIn("sub-phantom003", page)
-        self.assertEqual(page.count("data:image/png;base64,"), 6)
+        report = (home / "report.html").read_text()
+        self.assertIn("sub-phantom003", report)
+        self.assertEqual(page.check(report), 6)
         self.check_files(pathlib.Path(job["folder"]), results)
         self.check_privacy(home)
         self.assertTrue(http)

@@ -88,6 +88,29 @@ TEST_F(EngineTest, ValidateOnlyStoresNothing) {
   EXPECT_TRUE(store_->ListJobs({}, 10, "")->records.empty());
 }
 
+TEST_F(EngineTest, TimeIsEstimatedByAJobOfTheSameArithmetic) {
+  CreateRequest asked = Pretrain(2, "r1");
+  ASSERT_OK_AND_ASSIGN(const CreateResult first, engine_->CreateJob(asked));
+  EXPECT_THAT(first.estimate.basis, HasSubstr("assumed"));
+  EXPECT_GT(first.estimate.seconds, 0);
+  JobProgress progress;
+  progress.training.samples_per_second = 8;
+  JobRecord record = first.job.record;
+  record.progress_json = ProgressToJson(progress);
+  ASSERT_OK(store_->Write([&](StoreTransaction& transaction) { return transaction.PutJob(record); }));
+  // Half the workers, twice the steps.
+  CreateRequest twice = Pretrain(1, "r2", 200);
+  ASSERT_OK_AND_ASSIGN(const CreateResult second, engine_->CreateJob(twice));
+  EXPECT_THAT(second.estimate.basis, HasSubstr(record.id.value));
+  EXPECT_DOUBLE_EQ(second.estimate.seconds,
+                   200.0 * static_cast<double>(second.job.spec.pretrain.global_batch) / (8.0 / 2));
+  // Another decoder costs something else: that speed says nothing about it.
+  CreateRequest other = Pretrain(2, "r3");
+  other.parsed.spec.pretrain.network.decoder = "standard";
+  ASSERT_OK_AND_ASSIGN(const CreateResult third, engine_->CreateJob(other));
+  EXPECT_THAT(third.estimate.basis, HasSubstr("assumed"));
+}
+
 TEST_F(EngineTest, EveryProblemIsReportedAtOnce) {
   CreateRequest request = Pretrain(1, "r1");
   request.parsed.problems.push_back({"colour", "unknown field"});

@@ -108,6 +108,15 @@ TEST(ParseSpec, AssignmentsWin) {
   EXPECT_EQ(parsed.spec.pretrain.optimizer.learning_rate, 2e-4);
 }
 
+TEST(ParseSpec, AutoStandsForTheNumberThatChooses) {
+  const ParsedSpec parsed = ParseSpec("schedule: {warmup_steps: auto}\n", {"micro_batch=auto"});
+  ASSERT_THAT(parsed.problems, IsEmpty());
+  EXPECT_EQ(parsed.spec.pretrain.micro_batch, 0);
+  EXPECT_EQ(parsed.spec.pretrain.schedule.warmup_steps, -1);
+  EXPECT_EQ(ParseSpec(R"({"micro_batch": "auto"})").spec.pretrain.micro_batch, 0);
+  EXPECT_EQ(ParseSpec("global_batch: auto\n").problems.size(), 1u) << "only where something is chosen";
+}
+
 TEST(ParseSpec, AnAssignmentMayChangeTheKind) {
   const ParsedSpec parsed = ParseSpec("from: /data\n", {"kind=ingest"});
   EXPECT_THAT(parsed.problems, IsEmpty());
