@@ -29,6 +29,7 @@ struct Augmentation {
   bool crop_border = false;       // fill, range and neighbours from the drawn crop alone, not from the volume around it
   bool absolute_ringing = false;  // the kept frequencies do not shrink with the patch (and wrap around below 128)
   double gamma_epsilon = 1e-7;
+  bool reversal = true;  // the target is the patch before the intensity transforms
   bool spatial() const { return p_elastic > 0 || p_rotation > 0 || p_scale > 0; }
   bool operator==(const Augmentation&) const = default;
 };

@@ -98,7 +98,7 @@ void AugmentedSample::Finish(std::optional<ValueRange> range, Sample& sample) co
   const std::vector<IntensityDraw> draws = DrawIntensity(seed_, position_, augmentation_, patch_, sample.channels);
   if (std::all_of(draws.begin(), draws.end(), [](const IntensityDraw& draw) { return draw == IntensityDraw{}; }))
     return;
-  sample.target = sample.input;
+  if (augmentation_.reversal) sample.target = sample.input;
   for (std::size_t c = 0; c < channels; ++c) {
     ApplyIntensity(draws[c], augmentation_, seed_, position_, static_cast<std::int64_t>(c), patch_,
                    absl::MakeSpan(sample.input).subspan(c * voxels, voxels));

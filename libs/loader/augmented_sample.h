@@ -34,7 +34,7 @@ class AugmentedSample {
   void Resample(absl::Span<const std::uint8_t> region, absl::Span<std::uint8_t> patch) const;
 
   // Takes a sample with `input` (every channel), `labels` and `excluded` (where it has them) of the region to what a
-  // SampleSource gives: the patch, with a target where intensity transforms changed the input.
+  // SampleSource gives: the patch, with a target where intensity transforms changed the input (not of one without reversal).
   void Finish(std::optional<ValueRange> range, Sample& sample) const;
 
  private:

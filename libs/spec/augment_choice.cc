@@ -26,6 +26,7 @@ Augmentation AugmentationOf(const JobSpec& spec) {
   set(augment.border, "crop", out.crop_border);
   set(augment.ringing, "absolute", out.absolute_ringing);
   if (augment.gamma_epsilon > 0) out.gamma_epsilon = augment.gamma_epsilon;
+  out.reversal = spec.kind != JobKind::kPretrain || spec.pretrain.loss.target == "before";
   if (spec.kind == JobKind::kFinetune) out.wide_crop = out.clip = false;
   return out;
 }

@@ -83,6 +83,9 @@ void AddData(std::vector<Field>& out) {
       {"loss.anonymised", kPretrain, AMAES_AT(pretrain.loss.anonymised), "", kNone, {"exclude", "include"},
        "voxels of a volume's anonymisation mask (defaced, blurred): exclude = no weight in the loss, and crops are drawn elsewhere",
        {"anonymization"}},
+      {"loss.target", kPretrain, AMAES_AT(pretrain.loss.target), "", kNone, {"before", "after"},
+       "what is reconstructed: the patch before the intensity transforms, so that the network undoes them (augmentation reversal), or after them "
+       "(its ablation: masked autoencoding of augmented patches)", {}},
   });
   // clang-format on
 }

@@ -102,6 +102,7 @@ struct PretrainSpec : TrainingSpec {
   struct Loss {
     std::string region = "whole";        // whole | masked: which voxels the MSE is over
     std::string anonymised = "exclude";  // exclude | include: voxels of a volume's anonymisation mask
+    std::string target = "before";       // before | after the intensity transforms
   } loss;
   // A short finetuning of a copy of the encoder on a few labelled cases, while pretraining goes on.
   struct Probe {

@@ -172,6 +172,18 @@ TEST_F(AugmentedTest, TheTargetIsThePatchAfterSpatialAndBeforeIntensity) {
 }
 
 // Without a spatial transform the patch itself is read; with one, the spline's reach more, turned and scaled.
+TEST_F(AugmentedTest, WithoutReversalTheSameInputIsItsOwnTarget) {
+  Augmentation augmentation = AugmentationOf(AugmentPreset::kIntended);
+  const std::vector<Sample> with = Samples(Options(augmentation), 12);
+  augmentation.reversal = false;
+  const std::vector<Sample> without = Samples(Options(augmentation), 12);
+  EXPECT_TRUE(std::any_of(with.begin(), with.end(), [](const Sample& sample) { return !sample.target.empty(); }));
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    EXPECT_EQ(without[i].input, with[i].input) << i;
+    EXPECT_TRUE(without[i].target.empty()) << i;
+  }
+}
+
 TEST_F(AugmentedTest, ReadsOnlyWhatItNeeds) {
   const Augmentation augmentation = AugmentationOf(AugmentPreset::kSpatial);
   int moved = 0;

@@ -37,6 +37,9 @@ TEST(AugmentChoice, EverySwitchGoesBothWays) {
   expected.absolute_ringing = true;
   EXPECT_EQ(Of("augment: {ringing: absolute}"), expected);
   expected = AugmentationOf(AugmentPreset::kIntended);
+  expected.reversal = false;
+  EXPECT_EQ(Of("loss: {target: after}"), expected);
+  expected.reversal = true;
   expected.gamma_epsilon = 1;
   EXPECT_EQ(Of("augment: {gamma_epsilon: 1}"), expected);
   EXPECT_EQ(Of("augment: {preset: reference, grid: whole, border: volume, ringing: relative, gamma_epsilon: 1e-7}"),

@@ -26,7 +26,7 @@ TEST(SpecToJson, IsCanonical) {
       R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
       R"("network":{"name":"unet_b","filters":0,"decoder":"auto","skips":"auto","script":"","encoder_prefix":"",)"
       R"("script_digest":"","script_parameters":0},"patch":128,"objective":{"name":"masked","group":4},)"
-      R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole","anonymised":"exclude"},)"
+      R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole","anonymised":"exclude","target":"before"},)"
       R"("augment":{"preset":"intended","grid":"preset","border":"preset","ringing":"preset","gamma_epsilon":0.0},)"
       R"("optimizer":{"learning_rate":0.0001,"beta1":0.9,"beta2":0.999,"epsilon":1e-08,"weight_decay":0.01,"clip_norm":0.0},)"
       R"("guard":{"spike_factor":0.0,"max_skipped":10},"ema":{"decay":0.0},)"
