@@ -47,7 +47,7 @@ struct Field {
   FieldRange range;                    // of a number
   std::vector<std::string> choices;    // of a text; empty = any
   std::string doc;
-  std::vector<std::string> also{};  // what people may write instead: only for "did you mean"
+  std::vector<std::string> also{};          // what people may write instead: only for "did you mean"
   std::optional<std::int64_t> automatic{};  // the number that the word "auto" stands for, where it may be written
 };
 
