@@ -44,7 +44,12 @@ std::string NamesOf(const std::vector<FoundCheckpoint>& found) {
   return absl::StrJoin(steps, ", ");
 }
 
+// Not empty, in order of steps.
 absl::StatusOr<FoundCheckpoint> Best(const std::vector<FoundCheckpoint>& found) {
+  const std::int64_t watched = found.back().manifest.best_step;
+  for (auto one = found.rbegin(); watched >= 0 && one != found.rend(); ++one) {
+    if (one->manifest.step == watched) return *one;
+  }
   for (const char* name : {"held_out/dice", "held_out/masked_r2", "dice", "masked_r2"}) {
     const FoundCheckpoint* best = nullptr;
     for (const FoundCheckpoint& one : found) {
@@ -55,7 +60,9 @@ absl::StatusOr<FoundCheckpoint> Best(const std::vector<FoundCheckpoint>& found) 
     if (best != nullptr) return *best;
   }
   return absl::FailedPreconditionError(
-      "its checkpoints have no dice and no masked_r2 to tell the best by: take @last or @STEP");
+      "no metric was watched (checkpoint.best_metric), and its checkpoints have no dice and no masked_r2 to tell the "
+      "best by: take "
+      "@last or @STEP");
 }
 
 }  // namespace
@@ -92,7 +99,9 @@ absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const fs::path& checkpoints, co
 absl::StatusOr<InitFile> InitFileOf(const FoundCheckpoint& checkpoint, const std::string& weights) {
   AMAES_ASSIGN_OR_RETURN(const std::string name, WeightsFile(weights, HoldsAverage(checkpoint.manifest)));
   for (const CheckpointFile& file : checkpoint.manifest.files) {
-    if (file.name == name) return InitFile{checkpoint.folder / name, file.sha256, checkpoint.manifest.spec_json};
+    if (file.name == name)
+      return InitFile{checkpoint.folder / name, file.sha256, checkpoint.manifest.spec_json,
+                      checkpoint.manifest.contract_json};
   }
   return absl::DataLossError(absl::StrCat(checkpoint.folder.string(), " holds no ", name));
 }

@@ -19,14 +19,16 @@ struct JobSource {
 // - InvalidArgument: not of that form.
 absl::StatusOr<JobSource> ParseJobSource(const std::string& from);
 
-// A committed checkpoint of …/JOB/checkpoints. best: of the highest dice or else masked_r2 in their manifests, held out first.
+// A committed checkpoint of …/JOB/checkpoints. best: the one that the job watched for (checkpoint.best_metric), as the
+// newest says; where none was watched, or it is gone, of the highest dice or else masked_r2 in their manifests, held out first.
 //   - NotFound: no such checkpoint; says which there are.   - FailedPrecondition: `best`, and nothing to compare.
 absl::StatusOr<FoundCheckpoint> ChooseCheckpoint(const std::filesystem::path& checkpoints, const std::string& which);
 
 struct InitFile {
   std::filesystem::path path;  // of the .safetensors file
   std::string sha256;
-  std::string spec_json;  // of the job that wrote it; "" for a file alone
+  std::string spec_json;        // of the job that wrote it; "" for a file alone
+  std::string contract_json{};  // of the volumes that job read; "" for a file alone
 };
 // Of a checkpoint's folder, or of a .safetensors file, which is read once for its hash. `weights`: as of WeightsFile; a file
 // alone is what it is.

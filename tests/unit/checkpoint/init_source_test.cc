@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "libs/base/files.h"
+#include "libs/base/status_macros.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/base/testing/temp_dir.h"
 #include "libs/checkpoint/safetensors.h"
@@ -54,6 +57,37 @@ TEST(ChooseCheckpoint, LastBestOrStep) {
   EXPECT_THAT(FindInitFile(dir.path(), "auto"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("no committed checkpoint")));
   EXPECT_THAT(FindInitFile("/none.safetensors", "auto"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// The best is what the job watched for, whatever other metrics say; of those, what is still there.
+TEST(ChooseCheckpoint, BestIsTheOneThatWasWatched) {
+  struct Made {
+    std::int64_t step, best_step;
+    std::map<std::string, double> metrics;
+  };
+  const auto best = [](const std::vector<Made>& made) -> absl::StatusOr<std::int64_t> {
+    const TempDir dir;
+    for (const Made& one : made) {
+      AMAES_ASSIGN_OR_RETURN(CheckpointManifest manifest, StageCheckpoint(dir.path(), one.step, 1));
+      manifest.metrics = one.metrics;
+      manifest.best_step = one.best_step;
+      AMAES_RETURN_IF_ERROR(CommitCheckpoint(dir.path() / CheckpointName(one.step, 1), manifest));
+    }
+    AMAES_ASSIGN_OR_RETURN(const FoundCheckpoint found, ChooseCheckpoint(dir.path(), "best"));
+    return found.manifest.step;
+  };
+  // By a probe: masked_r2 goes on rising. The newest manifest knows; an older one named what was the best then.
+  EXPECT_EQ(best({{100, 100, {{"held_out/masked_r2", 0.3}}},
+                  {200, 200, {{"held_out/masked_r2", 0.4}}},
+                  {300, 200, {{"held_out/masked_r2", 0.5}}}})
+                .value_or(-1),
+            200);
+  // By the loss of SwinUNETR's own objective, which has neither Dice nor masked_r2.
+  EXPECT_EQ(best({{100, 100, {{"held_out/loss", 1.0}}}, {200, 100, {{"held_out/loss", 2.0}}}}).value_or(-1), 100);
+  // Lost: what the others say.
+  EXPECT_EQ(best({{200, 100, {{"masked_r2", 0.6}}}, {300, 100, {{"masked_r2", 0.5}}}}).value_or(-1), 200);
+  EXPECT_THAT(best({{200, 100, {{"loss", 0.6}}}}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("checkpoint.best_metric")));
 }
 
 TEST(ChooseCheckpoint, BestNeedsSomethingToCompare) {
