@@ -4,9 +4,11 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/digest.h"
 #include "libs/base/status_macros.h"
@@ -55,12 +57,25 @@ std::vector<TensorShape> ShapesOf(const Network& network) {
   return shapes;
 }
 
-absl::Status CheckPlan(const InitPlan& plan, const InitialWeights& weights) {
+bool LoadsDecoder(const InitPlan& plan, const std::string& encoder_prefix) {
+  return std::any_of(plan.loads.begin(), plan.loads.end(),
+                     [&](const InitPlan::Load& load) { return !absl::StartsWith(load.target, encoder_prefix); });
+}
+
+absl::Status CheckPlan(const InitPlan& plan, const InitialWeights& weights, const std::string& encoder_prefix) {
   if (plan.loads.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "init.from ", weights.from, ": no tensor of it fits this network's encoder; ", Incompleteness(plan)));
   }
-  if (plan.complete() || weights.allow_mismatch) return absl::OkStatus();
+  if (weights.allow_mismatch) return absl::OkStatus();
+  if (plan.complete()) {
+    if (!weights.load_decoder || LoadsDecoder(plan, encoder_prefix)) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "init.from ", weights.from,
+        ": init.load_decoder is asked for, and no layer of the network's decoder is in the file with its shape; give "
+        "weights of "
+        "the same decoder, init.load_decoder: false, or init.allow_mismatch: true to take the encoder alone"));
+  }
   return absl::FailedPreconditionError(
       absl::StrCat("init.from ", weights.from, " does not fit the network's encoder: ", Incompleteness(plan),
                    "; give the network that it was trained with, or init.allow_mismatch: true"));
@@ -77,7 +92,7 @@ absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const
   std::vector<TensorShape> sources;
   for (const TensorView& view : file.tensors) sources.push_back({view.name, view.shape});
   InitPlan plan = PlanInit(sources, ShapesOf(network), {network.encoder_prefix(), weights.load_decoder});
-  AMAES_RETURN_IF_ERROR(CheckPlan(plan, weights));
+  AMAES_RETURN_IF_ERROR(CheckPlan(plan, weights, network.encoder_prefix()));
   const std::map<std::string, at::Tensor> targets = TensorsOf(network);
   AMAES_RETURN_IF_ERROR(CatchTorch("initial weights", [&] {
     const c10::AutoGradMode no_gradients(false);

@@ -18,9 +18,9 @@ struct InitialWeights {
   bool allow_mismatch = false;
 };
 
-// Fills parameters (and buffers) of `network` in place, and says which. Nothing is changed unless the encoder fits in full, or it
-// is allowed not to.
-//   - FailedPrecondition: the encoder does not fit, with every kind of misfit; the file is not the one that was named at submit;
+// Fills parameters (and buffers) of `network` in place, and says which. Nothing is changed unless the encoder fits in full (and,
+// with load_decoder, a layer of the decoder), or it is allowed not to.
+//   - FailedPrecondition: the encoder does not fit, with every kind of misfit; no layer of the decoder does; the file is not the one that was named at submit;
 //     no tensor fits at all.   - NotFound, DataLoss, Unavailable: the file.   - Internal: error of the tensor library.
 absl::StatusOr<InitPlan> LoadInitialWeights(const InitialWeights& weights, const Network& network);
 

@@ -1,11 +1,13 @@
 // The parts of training that only finetuning has.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -21,6 +23,9 @@
 namespace amaes {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -80,16 +85,20 @@ TEST(AdamW, LateParametersStandStillAndThenCountTheirOwnUpdates) {
 
 class InitialWeightsTest : public ::testing::Test {
  protected:
-  std::filesystem::path Save(const Network& network, const std::string& wrapper = "") {
+  // But for the tensors that `without` says; `longer` with twice its filters.
+  using Choice = std::function<bool(const std::string&)>;
+  std::filesystem::path Save(const Network& network, const std::string& wrapper = "", const Choice& without = {},
+                             const std::string& longer = "") {
     std::vector<TensorView> views;
     std::vector<at::Tensor> kept;
     std::vector<std::string> names;
     names.reserve(network.parameters().size());
     for (const auto& [name, tensor] : network.parameters()) {
-      kept.push_back(tensor.detach().contiguous());
+      if (without && without(name)) continue;
+      kept.push_back(name == longer ? at::cat({tensor.detach(), tensor.detach()}) : tensor.detach().contiguous());
       names.push_back(wrapper + name);
       views.push_back(
-          {names.back(), TensorType::kF32, tensor.sizes().vec(),
+          {names.back(), TensorType::kF32, kept.back().sizes().vec(),
            absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
     }
     EXPECT_OK(WriteSafetensors(folder_.path() / "w.safetensors", views));
@@ -154,6 +163,53 @@ TEST_F(InitialWeightsTest, AMisfitChangesNothingUnlessItIsAllowed) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not the one that was there at submit")));
   weights.path = folder_.path() / "none.safetensors";
   EXPECT_THAT(LoadInitialWeights(weights, *same), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// One tensor of 40: the file lacks it, or has it in another shape.
+TEST_F(InitialWeightsTest, AnEncoderThatFitsInPartIsTakenOnlyWhereThatIsAllowed) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
+  const std::string inner = "encoder.encoder_conv2.conv1.conv.weight";
+  for (const bool lacking : {true, false}) {
+    InitialWeights weights{.from = "job:first",
+                           .path = lacking
+                                       ? Save(*pretrained, "", [&](const std::string& name) { return name == inner; })
+                                       : Save(*pretrained, "", {}, inner)};
+    const std::string what = lacking ? "1 tensor of the encoder missing in the file (" + inner + ")"
+                                     : "1 tensor of the encoder of another shape (" + inner + ": [32,";
+    const std::unique_ptr<Network> network = Segmenter(), untouched = Segmenter();
+    EXPECT_THAT(LoadInitialWeights(weights, *network),
+                StatusIs(absl::StatusCode::kFailedPrecondition,
+                         AllOf(HasSubstr("does not fit"), HasSubstr(what), HasSubstr("init.allow_mismatch: true"))));
+    for (const auto& [name, tensor] : network->parameters()) EXPECT_TRUE(at::equal(tensor, Find(*untouched, name)));
+    weights.allow_mismatch = true;
+    ASSERT_OK_AND_ASSIGN(const InitPlan plan, LoadInitialWeights(weights, *network));
+    EXPECT_THAT(plan.loads, SizeIs(39));
+    EXPECT_THAT(lacking ? plan.missing : plan.mismatched, ElementsAre(HasSubstr(inner)));
+    EXPECT_THAT(InitReportLines(InitReportJson(plan, weights.from, "")),
+                Contains(HasSubstr(lacking ? "missing 1: " + inner : "mismatched 1: " + inner)));
+    for (const auto& [name, tensor] : network->parameters()) {
+      const bool taken = absl::StartsWith(name, "encoder.") && name != inner;
+      EXPECT_TRUE(at::equal(tensor, Find(taken ? *pretrained : *untouched, name))) << name;
+    }
+  }
+}
+
+TEST_F(InitialWeightsTest, ADecoderThatIsAskedForAndFitsNowhereIsRefused) {
+  const std::unique_ptr<Network> pretrained = MakeUNet({.name = "unet", .filters = 4, .seed = 1});
+  const std::unique_ptr<Network> same = MakeUNet({.name = "unet", .filters = 4, .seed = 2}), network = Segmenter(),
+                                 untouched = Segmenter();
+  InitialWeights weights{.from = "job:first", .path = Save(*pretrained), .load_decoder = true};
+  ASSERT_OK(LoadInitialWeights(weights, *same));
+  for (const auto& [name, tensor] : same->parameters()) EXPECT_TRUE(at::equal(tensor, Find(*pretrained, name))) << name;
+  // An encoder alone.
+  weights.path = Save(*pretrained, "", [](const std::string& name) { return !absl::StartsWith(name, "encoder."); });
+  EXPECT_THAT(LoadInitialWeights(weights, *network),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("job:first: init.load_decoder"), HasSubstr("no layer"))));
+  for (const auto& [name, tensor] : network->parameters()) EXPECT_TRUE(at::equal(tensor, Find(*untouched, name)));
+  weights.allow_mismatch = true;
+  ASSERT_OK_AND_ASSIGN(const InitPlan plan, LoadInitialWeights(weights, *network));
+  EXPECT_THAT(plan.loads, SizeIs(40));
 }
 
 // In memory, as a probe does.

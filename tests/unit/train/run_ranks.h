@@ -53,6 +53,7 @@ struct Attempt {
   int stop_rank = 0;
   SyntheticSource source = {};
   LabelledSource labelled = {};  // of probes
+  std::optional<InitialWeights> initial_weights = {};
   // Wraps a rank's communicator, for faults.
   std::function<std::unique_ptr<Communicator>(std::unique_ptr<Communicator>)> wrap = {};
 };
@@ -82,6 +83,7 @@ inline TrainOptions OptionsOf(const Attempt& attempt, int rank) {
   options.contract_json = "{}";
   options.dataset_digest = attempt.job.pretrain.dataset.digest;
   options.software = "amaes test";
+  options.initial_weights = attempt.initial_weights;
   return options;
 }
 

@@ -389,6 +389,34 @@ TEST(Train, RefusesAnotherStreamByName) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("sampling_version")));
 }
 
+// The weights of another run, taken for a network that is wider, and for one that is not.
+TEST(Train, RefusesInitialWeightsThatDoNotFit) {
+  TempDir first, second;
+  RunLegs(first.path(), SmallSpec(2, 2), {{-1, 1}});
+  JobSpec wide = SmallSpec(2, 2);
+  wide.pretrain.network.filters = 8;
+  InitialWeights weights{.from = "job:first", .path = first.path() / "checkpoints/00000002-001" / kModelFile};
+  const auto start = [&](const JobSpec& job) {
+    return RunAttempt({.job = job, .folder = second.path(), .world_size = 2, .initial_weights = weights}).ranks;
+  };
+  for (const bool allowed : {false, true}) {
+    weights.allow_mismatch = allowed;  // of no use: nothing fits
+    for (const auto& rank : start(wide)) {
+      EXPECT_EQ(FailureOf(rank.status()).reason, "INIT_REFUSED") << rank.status();
+      EXPECT_FALSE(FailureOf(rank.status()).retryable);
+      EXPECT_THAT(rank.status().message(), HasSubstr("[4,1,3,3,3] in the file, [8,1,3,3,3] in the network"));
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(second.path() / kInitReport));
+  EXPECT_TRUE(FindCheckpoints(second.path() / "checkpoints", false).verified.empty());
+  weights.path = first.path() / "gone.safetensors";
+  EXPECT_EQ(FailureOf(start(SmallSpec(2, 2))[0].status()).reason, "INIT_REFUSED");
+
+  weights = {.from = "job:first", .path = first.path() / "checkpoints/00000002-001" / kModelFile};
+  for (const auto& rank : start(SmallSpec(2, 2))) EXPECT_OK(rank);
+  EXPECT_THAT(Content(second.path() / kInitReport), HasSubstr("\"loaded\":40"));
+}
+
 TEST(Train, ANonFiniteLossEndsTheRunOnAllRanks) {
   TempDir dir;
   JobSpec job = SmallSpec(20, 2);
