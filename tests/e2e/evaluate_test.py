@@ -18,11 +18,15 @@ SUBJECTS = 6
 CLASSES = "skull=1,csf=2,grey=3,white=4,deep=5,lesion=6"
 
 
-def write_list(scans):
-    """scans.csv: the FLAIR of each phantom with its label."""
+# Each within the one before; values that neither has are of the larger one.
+REGIONS = {"head": (1, 2, 3, 4, 5, 6), "tissue": (3, 4, 5), "white": (4,)}
+
+
+def write_list(scans, name="scans", modalities=("FLAIR",)):
+    """NAME.csv: some modalities of each phantom with its label."""
     rows = ["path,label,subject,modality"]
-    rows += [f"sub-phantom{i:03d}_FLAIR.nii.gz,sub-phantom{i:03d}_label.nii.gz,sub-phantom{i:03d},FLAIR" for i in range(SUBJECTS)]
-    path = scans / "scans.csv"
+    rows += [f"sub-phantom{i:03d}_{m}.nii.gz,sub-phantom{i:03d}_label.nii.gz,sub-phantom{i:03d},{m}" for i in range(SUBJECTS) for m in modalities]
+    path = scans / f"{name}.csv"
     path.write_text("\n".join(rows) + "\n")
     return path
 
@@ -201,6 +205,52 @@ class EvaluateTest(unittest.TestCase):
             tuned = service.json("job", "show", "tune")["id"]
         self.assertEqual(results["facts"]["Checkpoint"], f"00000002-001 of {tuned}")
         self.assertEqual(results["facts"]["Windows"], "32 × 32 × 32 voxels, overlap 0.25, added up")
+
+    def test_regions_that_overlap(self):
+        """Trained as regions on two channels, measured as regions: an output each, nested in the label map."""
+        home = amaes.copy_home(self.home, self.root)
+        classes = ",".join(f"{name}={'+'.join(map(str, values))}" for name, values in REGIONS.items())
+        tune = {"kind": "finetune", "name": "tune", "dataset": {"name": "pairs", "channels": "FLAIR,T1w"}, "network": {"name": "unet", "filters": 4},
+                "patch": 32, "labels": {"classes": classes, "regions": True}, "schedule": {"steps": 40, "epoch_steps": 10},
+                "optimizer": {"learning_rate": 1e-2}, "global_batch": 2, "micro_batch": 2, "workers": 2, "device": "cpu",
+                "checkpoint": {"every_steps": 20}, "validation": {"every_steps": 20, "crops": 1}}
+        path = home / "tune.json"
+        path.write_text(json.dumps(tune))
+        listing = write_list(self.scans, "pairs", ("FLAIR", "T1w"))
+        with amaes.Service(home) as service:
+            service.run("dataset", "add", "pairs", "--from", listing, "--layout", "csv", "--spacing", "2", "--wait")
+            self.assertIn(f"regions {classes}", service.run("submit", "-f", path, "--dry-run"))
+            service.run("submit", "-f", path, "--wait")
+            job = service.json("job", "show", "tune")
+            spec = self.spec(home, checkpoint={"from": "job:tune"}, dataset={"name": "pairs", "split": "all"})
+            service.run("submit", "-f", spec, "--wait")
+            results, folder = service.json("job", "report", "test"), pathlib.Path(service.json("job", "show", "test")["folder"])
+
+        network = job["spec"]["finetune"]["network"]
+        self.assertEqual((int(network["in_channels"]), int(network["out_channels"])), (2, 3), network)
+        lines = [json.loads(line) for line in (pathlib.Path(job["folder"]) / "metrics.jsonl").read_text().splitlines()]
+        first, *_, last = [line for line in lines if line.get("split") == "held_out"]
+        self.assertEqual(sorted(key for key in last if key.startswith("dice_")), [f"dice_{name}" for name in sorted(REGIONS)])
+        self.assertAlmostEqual(last["dice"], sum(last[f"dice_{name}"] for name in REGIONS) / 3, places=6)
+        self.assertGreater(last["dice_head"], first["dice_head"])
+        self.assertGreater(last["dice_head"], 0.8, last)
+
+        self.assertEqual([region["name"] for region in results["regions"]][:3], list(REGIONS))
+        self.assertEqual(len(results["cases"]), SUBJECTS)
+        seen = set()
+        for case in results["cases"]:
+            _, prediction = read_nifti(folder / "evaluation" / "predictions" / case["prediction"])
+            _, truth = read_nifti(self.scans / f"sub-phantom{case['subject'][-3:]}_label.nii.gz")
+            seen |= set(prediction)
+            for (name, values), row in zip(REGIONS.items(), case["regions"]):
+                self.assertEqual(row["region"], name)
+                found, there = [p in values for p in prediction], [t in values for t in truth]
+                both = sum(f and t for f, t in zip(found, there))
+                self.assertEqual(row["true_positive"], both, name)
+                self.assertAlmostEqual(row["dice"], 2 * both / (sum(found) + sum(there)), places=12)
+        # A voxel has the label of the smallest region that it is in.
+        self.assertLessEqual(seen, {0, 1, 3, 4})
+        self.assertTrue(seen - {0}, "nothing was found anywhere")
 
     def test_files_that_moved(self):
         home = amaes.copy_home(self.home, self.root)
