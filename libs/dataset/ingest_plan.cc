@@ -207,13 +207,13 @@ class Planner {
 
 std::string Gigabytes(std::int64_t bytes) { return absl::StrFormat("%.1f GB", static_cast<double>(bytes) / 1e9); }
 
-std::string InWords(const Contract& contract) {
+}  // namespace
+
+std::string ContractInWords(const Contract& contract) {
   return absl::StrCat(contract.name, " at ", SpacingText(contract.spacing_mm),
                       contract.spacing_mm == std::array<double, 3>{0, 0, 0} ? " spacing" : " mm",
                       contract.reference_crop ? ", reference crop" : "");
 }
-
-}  // namespace
 
 absl::StatusOr<IngestPlan> PlanIngest(const IngestOptions& options, const DatasetVersion* previous,
                                       const InspectProgress& on_progress) {
@@ -244,9 +244,9 @@ absl::Status CheckSameContract(const Contract& existing, const Contract& wanted,
   if (spacing == "median") same.spacing_mm = existing.spacing_mm;
   if (same == existing) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("dataset ", dataset, " has the contract ", InWords(existing), ", and this ingest asks for ",
+      absl::StrCat("dataset ", dataset, " has the contract ", ContractInWords(existing), ", and this ingest asks for ",
                    spacing == "median" ? absl::StrCat(wanted.name, wanted.reference_crop ? ", reference crop" : "")
-                                       : InWords(wanted),
+                                       : ContractInWords(wanted),
                    ": all volumes of a dataset have one contract. Ask for the dataset's (contract=", existing.name,
                    " spacing=", SpacingText(existing.spacing_mm), "), or make a dataset of another name"));
 }

@@ -44,6 +44,9 @@ absl::StatusOr<IngestPlan> PlanIngest(const IngestOptions& options, const Datase
 // Whether what the plan writes fits.   - FailedPrecondition: says how much is missing.
 absl::Status CheckDiskSpace(const IngestEstimate& estimate, std::int64_t free_bytes);
 
+// "amaes at 1 mm": name, spacing, and the reference's crop.
+std::string ContractInWords(const Contract& contract);
+
 // The contract that scans are added under to a dataset that has one. `wanted` is the ingest's, spacing numbers as asked
 // for (ignored for "median", which means the dataset's own).
 //   - FailedPrecondition: another one; says what to do.

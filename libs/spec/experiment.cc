@@ -195,10 +195,12 @@ class Reader {
     out_.arms.push_back(
         {arm, scratch ? "" : from, node["control"] ? Text(node["control"], where + ".control", true) : ""});
     for (const std::int64_t seed : out_.seeds) {
+      std::vector<std::string> assignments = {absl::StrCat("seed=", seed)};
+      if (scratch) assignments.emplace_back("init.scratch=true");  // so that init.* that all arms share does no harm
       Add({.key = FinetuneKey(arm, seed),
            .name = "",
            .layers = layers,
-           .assignments = {absl::StrCat("seed=", seed)},
+           .assignments = std::move(assignments),
            .from = scratch ? "" : absl::StrCat("pretrain/", from),
            .checkpoint = checkpoint});
     }

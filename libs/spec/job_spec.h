@@ -21,6 +21,7 @@ struct TrainingSpec {
     std::string filter{};      // which training volumes, e.g. "modality=T1w|T2w"; empty = all
     std::string repeats{};     // how often a pass visits a volume, e.g. "collection=OASIS3:2"; empty = once
     std::string selection{};   // digest of the resolved list; filled at submit; empty when filter and repeats are
+    std::string contract{};    // that its volumes must have been prepared under, by name; empty = any
   } dataset;
   struct Network {
     std::string name = "unet_b";   // a row of network_facts.cc, or script

@@ -21,6 +21,7 @@ void ResolveFinetune(const DatasetFacts& dataset, FinetuneSpec& job) {
   job.labels.classes = dataset.classes;
   job.init.path = dataset.init_path;
   job.init.sha256 = dataset.init_sha256;
+  if (job.init.scratch) job.init.freeze_encoder_steps = 0;  // a random encoder must train
   job.cases.case_seed = static_cast<std::int64_t>(job.CaseSeed());
   if (job.schedule.steps == 0) job.schedule.steps = job.epochs.epochs * job.epochs.epoch_steps;
 }

@@ -266,8 +266,17 @@ void CheckFinetune(const FinetuneSpec& spec, Problems& out) {
   if (named && init.from[0] != '/' && !absl::StartsWith(init.from, "job:")) {
     out.push_back({"init.from", absl::StrCat(Quoted(init.from), " is neither job:NAME nor an absolute path")});
   }
-  if (init.freeze_encoder_steps > 0 && (!named || init.scratch)) {
-    out.push_back({"init.freeze_encoder_steps", "a random encoder must train: give init.from, or 0"});
+  // From scratch the freeze does not count (ResolveSpec).
+  if (init.freeze_encoder_steps > 0 && !init.scratch) {
+    const std::int64_t steps =
+        spec.schedule.steps > 0 ? spec.schedule.steps : spec.epochs.epochs * spec.epochs.epoch_steps;
+    if (!named) {
+      out.push_back({"init.freeze_encoder_steps", "a random encoder must train: give init.from, or 0"});
+    } else if (init.freeze_encoder_steps >= steps) {
+      out.push_back({"init.freeze_encoder_steps",
+                     absl::StrCat(init.freeze_encoder_steps, " of ", steps,
+                                  " steps: the encoder would never train; give less than the job's steps")});
+    }
   }
   if (!init.sha256.empty() && !IsHex64(init.sha256)) {
     out.push_back({"init.sha256", absl::StrCat(Quoted(init.sha256), " is not 64 hexadecimal digits")});

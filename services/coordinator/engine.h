@@ -161,13 +161,16 @@ class Engine {
   absl::StatusOr<DatasetRecord> FindDataset(const TrainingSpec::Dataset& wanted);
   // engine_finetune.cc. The weights of init.from; the folder of a job's checkpoints where the job is still to come to an end.
   absl::StatusOr<InitFile> FindInit(const JobSpec& spec);
-  // Adds what is wrong with init.from.   - Unavailable, errors of the store.
-  absl::Status ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems);
+  // Adds what is wrong with init.from, and to `notes` what is taken in spite of it. `contract_json`: of the job's dataset; "" = that
+  // is not known.   - Unavailable, errors of the store.
+  absl::Status ResolveInit(const JobSpec& spec, const std::string& contract_json, DatasetFacts& facts,
+                           std::string& notes, std::vector<SpecProblem>& problems);
   // Whether init.from has every tensor of an encoder: INVALID_SPEC. OK where nobody can tell yet, or they need not fit.
   absl::Status CheckInitFits(const FinetuneSpec::Init& init, const std::string& encoder_prefix,
                              const std::vector<TensorShape>& encoder);
   // Fills what the probe's dataset says, and `notes`; or adds what is wrong.   - errors of the store, of the catalogue.
-  absl::Status ResolveProbe(JobSpec& spec, std::string& notes, std::vector<SpecProblem>& problems);
+  absl::Status ResolveProbe(JobSpec& spec, const std::string& contract_json, std::string& notes,
+                            std::vector<SpecProblem>& problems);
   absl::StatusOr<CreateResult> Replay(const StoreReader::RequestRecord& known, const std::string& digest,
                                       const std::string& request_id);
   absl::StatusOr<std::optional<StoreReader::RequestRecord>> StoreJob(const std::string& request_id,

@@ -14,6 +14,7 @@
 #include "libs/dataset/selection.h"
 #include "libs/rpc/errors.h"
 #include "libs/spec/probe.h"
+#include "services/coordinator/contract_facts.h"
 #include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
@@ -97,10 +98,14 @@ absl::StatusOr<Engine::Resolved> Engine::ResolveFinetune(const ParsedSpec& parse
                            catalogues_.Get(DatasetFolder(record->name, record->version)));
     ResolveCases(*version, parsed.spec.finetune, facts, notes, problems);
   }
-  AMAES_RETURN_IF_ERROR(ResolveInit(parsed.spec, facts, problems));
+  AMAES_RETURN_IF_ERROR(ResolveInit(parsed.spec, record.ok() ? record->contract_json : "", facts, notes, problems));
   if (!problems.empty()) return InvalidSpec(problems);
   if (!record.ok()) return record.status();
   JobSpec spec = ResolveSpec(parsed.spec, facts);
+  if (spec.finetune.init.freeze_encoder_steps != parsed.spec.finetune.init.freeze_encoder_steps) {
+    absl::StrAppend(&notes, "; from scratch: init.freeze_encoder_steps ",
+                    parsed.spec.finetune.init.freeze_encoder_steps, " counts as 0, for a random encoder must train");
+  }
   AMAES_RETURN_IF_ERROR(CheckScriptOf(spec));
   return Resolved{std::move(spec), NameOf(*record), notes, facts.pass_length};
 }
@@ -124,6 +129,10 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
   }
   const TrainingSpec::Dataset& wanted = parsed.spec.training().dataset;
   const absl::StatusOr<DatasetRecord> record = FindDataset(wanted);
+  if (record.ok()) {
+    const std::string defect = ContractDefect(wanted.contract, NameOf(*record), record->contract_json);
+    if (!defect.empty()) problems.push_back({"dataset.contract", defect});
+  }
   if (parsed.spec.kind == JobKind::kFinetune) return ResolveFinetune(parsed, record, std::move(problems));
   Selection selection;
   const bool selects = !wanted.filter.empty() || !wanted.repeats.empty();
@@ -137,7 +146,7 @@ absl::StatusOr<Engine::Resolved> Engine::Resolve(ParsedSpec parsed) {
     problems.push_back({absl::StrCat("dataset.", problem.field), std::move(problem.message)});
   }
   std::string probe;
-  AMAES_RETURN_IF_ERROR(ResolveProbe(parsed.spec, probe, problems));
+  AMAES_RETURN_IF_ERROR(ResolveProbe(parsed.spec, record.ok() ? record->contract_json : "", probe, problems));
   if (!problems.empty()) return InvalidSpec(problems);
   if (!record.ok()) return record.status();
   const std::int64_t length = selects ? selection.size() : record->training_volumes;

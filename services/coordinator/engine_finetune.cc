@@ -10,6 +10,8 @@
 #include "libs/checkpoint/weights_file.h"
 #include "libs/spec/cases.h"
 #include "libs/spec/probe.h"
+#include "services/coordinator/contract_facts.h"
+#include "services/coordinator/dataset_record.h"
 #include "services/coordinator/engine.h"
 #include "services/coordinator/finetune_facts.h"
 #include "services/coordinator/invalid_spec.h"
@@ -130,10 +132,13 @@ absl::StatusOr<InitFile> Engine::FindInit(const JobSpec& spec) {
   }
   AMAES_RETURN_IF_ERROR(WeightsFile(weights, job->spec.training().ema.decay > 0).status());
   // Chosen when this job starts.
-  return InitFile{checkpoints, "", SpecToJson(job->spec)};
+  const TrainingSpec::Dataset& read = job->spec.training().dataset;
+  AMAES_ASSIGN_OR_RETURN(const DatasetRecord dataset, amaes::FindDataset(store_, read.name, read.version));
+  return InitFile{checkpoints, "", SpecToJson(job->spec), dataset.contract_json};
 }
 
-absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::vector<SpecProblem>& problems) {
+absl::Status Engine::ResolveInit(const JobSpec& spec, const std::string& contract_json, DatasetFacts& facts,
+                                 std::string& notes, std::vector<SpecProblem>& problems) {
   const FinetuneSpec::Init& init = spec.finetune.init;
   if (init.from.empty() || (init.from[0] != '/' && init.from.rfind("job:", 0) != 0))
     return absl::OkStatus();  // said by ValidateSpec
@@ -159,12 +164,22 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, DatasetFacts& facts, std::
     defect = *found;
   }
   if (!defect.empty() && !init.allow_mismatch) return refuse(UnlessAllowed(defect));
+  const std::string difference = contract_json.empty() ? "" : ContractDifference(file->contract_json, contract_json);
+  if (!difference.empty() && !init.allow_mismatch) {
+    return refuse(
+        absl::StrCat(difference, ": take a dataset of the encoder's contract, or set init.allow_mismatch: true"));
+  }
+  for (const std::string& mismatch : {defect, difference}) {
+    if (!mismatch.empty())
+      absl::StrAppend(&notes, notes.empty() ? "" : "; ", "init.from ", mismatch, ", which is allowed");
+  }
   facts.init_path = file->path.string();
   facts.init_sha256 = file->sha256;
   return absl::OkStatus();
 }
 
-absl::Status Engine::ResolveProbe(JobSpec& spec, std::string& notes, std::vector<SpecProblem>& problems) {
+absl::Status Engine::ResolveProbe(JobSpec& spec, const std::string& contract_json, std::string& notes,
+                                  std::vector<SpecProblem>& problems) {
   PretrainSpec::Probe& probe = spec.pretrain.probe;
   if (!HasProbe(spec) || probe.dataset.empty()) return absl::OkStatus();  // said by ValidateSpec
   const FinetuneSpec finetune = ProbeJob(spec.pretrain).finetune;
@@ -174,6 +189,12 @@ absl::Status Engine::ResolveProbe(JobSpec& spec, std::string& notes, std::vector
     return absl::OkStatus();
   }
   AMAES_RETURN_IF_ERROR(record.status());
+  const std::string difference = ContractDifference(contract_json, record->contract_json);
+  if (!difference.empty()) {
+    problems.push_back({"probe.dataset",
+                        absl::StrCat("the encoder ", difference, ": a probe reads volumes that were prepared alike")});
+    return absl::OkStatus();
+  }
   AMAES_ASSIGN_OR_RETURN(const std::shared_ptr<const DatasetVersion> version,
                          catalogues_.Get(DatasetFolder(record->name, record->version)));
   DatasetFacts facts;

@@ -63,7 +63,7 @@ class FinetuneTest(unittest.TestCase):
             audit = service.json("job", "audit", "fine")
             return {"id": service.json("job", "show", "fine")["id"], "step": step, "digests": digests, "audit": audit,
                     "attempt": service.json("job", "show", "fine")["attempt"], "shown": service.run("job", "show", "fine"),
-                    "shards": service.json("job", "shards", "fine")}
+                    "shards": service.json("job", "shards", "fine"), "spec": service.json("job", "show", "fine")["spec"]}
 
     def test_the_encoder_is_taken_over_dice_rises_and_a_kill_changes_nothing(self):
         home = self.home()
@@ -177,7 +177,7 @@ class FinetuneTest(unittest.TestCase):
         spec = {**PRETRAIN, "name": "averaged", "ema": {"decay": 0.9}}
         with amaes.Service(home) as service:
             service.run("submit", "-f", self.write("averaged.json", spec))
-            late = ["--set", "schedule.steps=4", "--set", "validation.every_steps=0", "--set", "name=late", "--set", "after=averaged"]
+            late = ["--set", "schedule.steps=5", "--set", "validation.every_steps=0", "--set", "name=late", "--set", "after=averaged"]
             service.run("submit", "-f", self.write("fine.json", FINETUNE), "--set", "init.from=job:averaged", *late, "--wait")
             taken = {"late": service.json("job", "show", "late")}
             for weights in ("auto", "trained"):
@@ -197,12 +197,57 @@ class FinetuneTest(unittest.TestCase):
                 self.assertTrue(taken[name]["spec"]["finetune"]["init"]["path"].endswith(f"{file}.safetensors"), taken[name]["spec"]["finetune"]["init"])
         self.assertNotEqual(tensors(folder / "ema.safetensors")[inner], tensors(folder / "model.safetensors")[inner])
 
+    def test_an_encoder_reads_volumes_that_were_prepared_alike(self):
+        home = self.home()
+        with amaes.Service(home) as service:
+            scans = pathlib.Path(self.folder.name) / "scans" / "scans.csv"
+            service.run("dataset", "add", "scored", "--from", scans, "--layout", "csv", "--spacing", "native", "--contract", "zscore", "--wait")
+            other = ["--set", "dataset.name=scored", "--dry-run"]
+            folder = checkpoint_at(home, self.pretrained, 3).parent
+
+            def submit(name, *settings, expect=2):
+                return service.run("submit", "-f", self.write("other.json", {"fine": FINETUNE, "probed": PROBED}[name]), *other, *settings, expect=expect)
+
+            difference = "was trained on volumes of contract amaes at native spacing, the dataset's are of zscore at native spacing"
+            for source in ("job:pre", folder):
+                self.assertIn(difference, submit("fine", "--set", f"init.from={source}"))
+            self.assertIn(f"{difference}, which is allowed", submit("fine", "--set", "init.allow_mismatch=true", expect=0))
+            # A bare file does not say; what the job expects is said by the job.
+            file = ["--set", f"init.from={folder / 'model.safetensors'}"]
+            submit("fine", *file, expect=0)
+            submit("fine", *file, "--set", "dataset.contract=zscore", expect=0)
+            self.assertIn("volumes of contract amaes are expected, those of scored@1", submit("fine", *file, "--set", "dataset.contract=amaes"))
+            # A probe reads what the pretraining reads.
+            self.assertIn("probe.dataset", text := submit("probed"))
+            self.assertIn("the encoder was trained on volumes of contract zscore", text)
+
+            # Of a job that is still to come.
+            service.run("submit", "-f", self.write("late.json", PRETRAIN), "--set", "name=late", "--set", "device=gpu")
+            self.assertIn(difference, submit("fine", "--set", "init.from=job:late", "--set", "after=late"))
+            service.run("job", "cancel", "late")
+
+    def test_the_preset_runs_on_a_cpu(self):
+        """In bf16, with as many samples at once as fit; a patch for which the CPU needs fp32 is refused with what to do."""
+        home = self.home()
+        with amaes.Service(home) as service:
+            small = ["--preset", "finetune", "--dataset", "labelled", "--set", "dataset.channels=FLAIR,T1w", "--set", "network=unet",
+                     "--set", "network.filters=4", "--set", "init.from=job:pre", "--set", "schedule.steps=2", "--set", "global_batch=2"]
+            self.assertIn("bf16 on the CPU needs a patch of at least 64, not 32: take fp32", service.run("submit", *small, "--set", "patch=32", expect=2))
+            self.assertIn("SUCCEEDED", service.run("submit", *small, "--name", "preset", "--set", "patch=64", "--wait"))
+            spec = service.json("job", "show", "preset")["spec"]["finetune"]
+            self.assertEqual((spec["precision"], int(spec["micro_batch"])), ("bf16", 0))
+            self.assertTrue((pathlib.Path(home) / "jobs" / service.json("job", "show", "preset")["id"] / "micro_batch.json").exists())
+
     def test_from_scratch_is_one_switch(self):
         home = self.home()
-        end = self.finetune(home, None, "--set", "init.scratch=true", "--set", "init.freeze_encoder_steps=0", "--set", "schedule.steps=4")
+        end = self.finetune(home, None, "--set", "init.scratch=true", "--set", "schedule.steps=4")
         before, after = tensors(checkpoint_at(home, self.pretrained, 3)), tensors(checkpoint_at(home, end["id"], 4))
         self.assertNotEqual(before["encoder.in_conv.conv2.conv.weight"], after["encoder.in_conv.conv2.conv.weight"])
         self.assertNotIn("initialised", end["shown"])
+        self.assertEqual(int(end["spec"]["finetune"]["init"].get("freeze_encoder_steps", 0)), 0)
+        with amaes.Service(home) as service:
+            said = service.run("submit", "-f", self.write("fine.json", FINETUNE), "--set", "init.scratch=true", "--dry-run")
+        self.assertIn("from scratch: init.freeze_encoder_steps 4 counts as 0", said)
 
     def test_what_cannot_work_is_refused_before_a_slot_is_taken(self):
         home = self.home()
@@ -225,6 +270,7 @@ class FinetuneTest(unittest.TestCase):
             self.assertIn("case has no T2w", refused("--set", "dataset.channels=FLAIR,T2w").replace("cases have", "case has"))
             self.assertIn("99 are asked for", refused("--set", "dataset.train_cases=99"))
             self.assertIn("patch", refused("--set", "patch=40"))
+            self.assertIn("24 of 24 steps: the encoder would never train", refused("--set", "init.freeze_encoder_steps=24"))
             dry = service.run("submit", "-f", self.write("fine.json", FINETUNE), "--set", "dataset.train_cases=2", "--dry-run")
             self.assertIn("2 training cases", dry)
             self.assertNotIn("fine", [job["spec"]["name"] for job in service.json("job", "ls")["jobs"]])

@@ -122,6 +122,27 @@ TEST_F(EngineTest, EveryProblemIsReportedAtOnce) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("colour"));
 }
 
+TEST_F(EngineTest, TheDatasetsContractIsTheOneThatTheJobExpects) {
+  CreateRequest request = Pretrain(1, "r1");  // on volumes of contract amaes
+  TrainingSpec::Dataset& dataset = request.parsed.spec.pretrain.dataset;
+  for (const char* fits : {"", "amaes"}) {
+    request.request_id = absl::StrCat("r-", fits);
+    dataset.contract = fits;
+    ASSERT_OK_AND_ASSIGN(const CreateResult result, engine_->CreateJob(request));
+    EXPECT_EQ(result.job.spec.pretrain.dataset.contract, fits);
+  }
+  request.request_id = "r-other";
+  dataset.contract = "zscore";
+  const absl::Status refused = engine_->CreateJob(request).status();
+  EXPECT_THAT(refused.message(), HasSubstr("dataset.contract"));
+  EXPECT_THAT(refused.message(), HasSubstr("volumes of contract zscore are expected, those of brains@1 were prepared "
+                                           "under amaes at 1 mm"));
+  EXPECT_THAT(refused.message(), HasSubstr("--contract zscore"));
+  // The preset for stock nnU-Net knows.
+  request.parsed = ParseSpec(PresetText("amaes-resenc-l").value(), {"dataset=brains"});
+  EXPECT_THAT(engine_->CreateJob(request).status().message(), HasSubstr("volumes of contract zscore are expected"));
+}
+
 TEST_F(EngineTest, FilterAndRepeatsAreResolvedAtSubmit) {
   DatasetVersion version;
   version.name = "sites";

@@ -69,6 +69,22 @@ TEST(ParseExperiment, LaterLayersWin) {
   EXPECT_EQ(scratch.name, "small-finetune-b-scratch-8");
 }
 
+// What the arms share must not make the control invalid.
+TEST(ParseExperiment, AnArmFromScratchIgnoresASharedFreeze) {
+  std::string text = kFile;
+  const std::string shared = "schedule: {steps: 20}";
+  text.replace(text.find(shared), shared.size(), shared + ", init.freeze_encoder_steps: 5");
+  ASSERT_OK_AND_ASSIGN(const Experiment experiment, ParseExperiment(text));
+  const JobSpec scratch = ParseSpecLayers(experiment.jobs[4].layers, experiment.jobs[4].assignments).spec;
+  EXPECT_EQ(scratch.finetune.init.freeze_encoder_steps, 5);
+  EXPECT_TRUE(scratch.finetune.init.scratch);
+  EXPECT_TRUE(ValidateSpec(scratch).empty());
+  EXPECT_EQ(ResolveSpec(scratch, {1, "", 10}).finetune.init.freeze_encoder_steps, 0);
+  const JobSpec pretrained = ParseSpecLayers(experiment.jobs[1].layers, experiment.jobs[1].assignments).spec;
+  EXPECT_FALSE(pretrained.finetune.init.scratch);
+  EXPECT_EQ(ResolveSpec(pretrained, {1, "", 10}).finetune.init.freeze_encoder_steps, 5);
+}
+
 TEST(ParseExperiment, LongNamesStayUniqueAndShortEnough) {
   const std::string arm(60, 'a');
   ASSERT_OK_AND_ASSIGN(const Experiment experiment,

@@ -48,6 +48,7 @@ TEST(Presets, AmaesIsThePublishedRecipe) {
     EXPECT_EQ(spec.precision, "bf16");
     EXPECT_EQ(spec.mask.ratio, 0.6);
     EXPECT_EQ(spec.mask.token, 4);
+    EXPECT_EQ(spec.dataset.contract, network == "resenc_l" ? "zscore" : "amaes");
   }
 }
 
@@ -87,6 +88,56 @@ TEST(Presets, SwinUnetrsOwnPretrainingIsTheScripts) {
   EXPECT_EQ(spec.optimizer.weight_decay, 0.1);
   EXPECT_EQ(spec.schedule.steps, 100000);
   EXPECT_EQ(spec.schedule.warmup_steps, 500);
+  EXPECT_EQ(spec.dataset.contract, "amaes");
+}
+
+// YuccaLib's finetuning as arXiv 2408.00640 runs it.
+TEST(Presets, FinetuningIsThePublishedRecipe) {
+  for (const std::string name : {"finetune", "finetune-brats"}) {
+    const ParsedSpec parsed = ParseSpec(PresetText(name).value(), {"dataset=lesions"});
+    EXPECT_THAT(ValidateSpec(parsed.spec), IsEmpty());
+    ASSERT_EQ(parsed.spec.kind, JobKind::kFinetune);
+    const FinetuneSpec& spec = parsed.spec.finetune;
+    EXPECT_EQ(spec.network.name, "unet_b");
+    EXPECT_EQ(spec.patch, Cube(128));
+    EXPECT_EQ(spec.global_batch, 8);
+    EXPECT_EQ(spec.micro_batch, 0);
+    EXPECT_EQ(spec.precision, "bf16");
+    EXPECT_EQ(spec.device, "auto");
+    EXPECT_EQ(spec.optimizer.learning_rate, 1e-4);
+    EXPECT_EQ(spec.optimizer.weight_decay, 3e-5);
+    EXPECT_EQ(spec.optimizer.epsilon, 1e-8);
+    EXPECT_EQ(spec.optimizer.beta1, 0.9);
+    EXPECT_EQ(spec.optimizer.beta2, 0.999);
+    EXPECT_EQ(spec.optimizer.clip_norm, 0);
+    EXPECT_EQ(spec.epochs.epochs, 500);
+    EXPECT_EQ(spec.epochs.epoch_steps, 100);
+    EXPECT_EQ(spec.epochs.period_ratio, 1.15);
+    EXPECT_EQ(spec.epochs.floor, 1e-9);
+    EXPECT_EQ(spec.schedule.warmup_steps, 0);
+    EXPECT_EQ(spec.init.freeze_encoder_steps, 0);
+    EXPECT_EQ(spec.sampling.foreground, 0.33);
+    EXPECT_EQ(spec.augment.preset, "basic");
+    EXPECT_FALSE(spec.outputs.deep_supervision);
+    EXPECT_EQ(spec.cases.validation_share, 0.2);
+    EXPECT_EQ(spec.labels.regions, name == "finetune-brats");
+    EXPECT_EQ(ResolveSpec(parsed.spec, {1, "", 10}).finetune.schedule.steps, 50000);
+  }
+}
+
+// What a small patch on the CPU needs is said; on a GPU it needs nothing.
+TEST(Presets, FinetuningOnSmallPatchesOfTheCpuSaysWhatItNeeds) {
+  const std::string text = PresetText("finetune").value();
+  const auto problems = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> assignments = {"dataset=lesions", "patch=64x64x32"};
+    assignments.insert(assignments.end(), more.begin(), more.end());
+    return ValidateSpec(ParseSpec(text, assignments).spec);
+  };
+  ASSERT_EQ(problems({}).size(), 1u);
+  EXPECT_EQ(problems({})[0].field, "precision");
+  EXPECT_THAT(problems({})[0].message, HasSubstr("take fp32, a larger patch, or device gpu"));
+  EXPECT_THAT(problems({"precision=fp32"}), IsEmpty());
+  EXPECT_THAT(problems({"device=gpu"}), IsEmpty());
 }
 
 TEST(Presets, AnUnknownNameListsThem) {

@@ -62,6 +62,15 @@ TEST(ResolveSpec, WarmupNeverExceedsResolvedSteps) {
   EXPECT_EQ(resolved.pretrain.schedule.warmup_steps, 10);
 }
 
+TEST(ResolveSpec, FromScratchNothingIsFrozen) {
+  JobSpec spec;
+  spec.kind = JobKind::kFinetune;
+  spec.finetune.init = {.from = "job:a", .freeze_encoder_steps = 7};
+  EXPECT_EQ(ResolveSpec(spec, {1, "", 10}).finetune.init.freeze_encoder_steps, 7);
+  spec.finetune.init.scratch = true;
+  EXPECT_EQ(ResolveSpec(spec, {1, "", 10}).finetune.init.freeze_encoder_steps, 0);
+}
+
 TEST(NetworkOf, PretrainingIsLightAndFinetuningSegmentsWithSkips) {
   JobSpec spec = Named("unet_b");
   EXPECT_EQ(NetworkOptionsOf(spec).decoder, Decoder::kLight);

@@ -284,6 +284,30 @@ TEST(ValidateSpec, Schedule) {
               ElementsAre(Problem("optimizer.learning_rate", "0.0 is not a number above 0, at most 10")));
 }
 
+TEST(ValidateSpec, AnEncoderThatIsFrozenTrainsInTheEnd) {
+  const auto frozen = [](std::int64_t freeze, std::int64_t steps, const std::string& from, bool scratch) {
+    JobSpec spec;
+    spec.kind = JobKind::kFinetune;
+    spec.finetune.dataset.name = "lesions";
+    spec.finetune.epochs = {.epochs = 4, .epoch_steps = 25};
+    spec.finetune.schedule.steps = steps;
+    spec.finetune.init.from = from;
+    spec.finetune.init.scratch = scratch;
+    spec.finetune.init.freeze_encoder_steps = freeze;
+    return ValidateSpec(spec);
+  };
+  constexpr char kField[] = "init.freeze_encoder_steps";
+  EXPECT_THAT(frozen(49, 50, "job:a", false), IsEmpty());
+  EXPECT_THAT(frozen(50, 50, "job:a", false),
+              ElementsAre(Problem(kField, "50 of 50 steps: the encoder would never train")));
+  EXPECT_THAT(frozen(99, 0, "job:a", false), IsEmpty());
+  EXPECT_THAT(frozen(100, 0, "job:a", false), ElementsAre(Problem(kField, "100 of 100 steps")));
+  EXPECT_THAT(frozen(10, 50, "", false), ElementsAre(Problem(kField, "a random encoder must train")));
+  // The matched control is one flag.
+  EXPECT_THAT(frozen(10, 50, "job:a", true), IsEmpty());
+  EXPECT_THAT(frozen(100, 50, "", true), IsEmpty());
+}
+
 TEST(ValidateSpec, HalfPrecisionIsAllowedOnTheCpu) {
   EXPECT_THAT(After([](JobSpec& spec) {
                 spec.pretrain.precision = "bf16";

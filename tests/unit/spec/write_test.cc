@@ -23,7 +23,7 @@ TEST(SpecToJson, IsCanonical) {
   spec.pretrain.dataset.name = "brains";
   EXPECT_EQ(
       SpecToJson(spec),
-      R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":""},)"
+      R"({"kind":"pretrain","name":"","priority":50,"after":"","dataset":{"name":"brains","version":0,"digest":"","filter":"","repeats":"","selection":"","contract":""},)"
       R"("network":{"name":"unet_b","filters":0,"decoder":"auto","skips":"auto","script":"","encoder_prefix":"",)"
       R"("script_digest":"","script_parameters":0},"patch":128,"objective":{"name":"masked","group":4},)"
       R"("mask":{"ratio":0.6,"token":4},"loss":{"region":"whole","anonymised":"exclude","target":"before"},)"
