@@ -1,6 +1,7 @@
 """A network of ours (network_dump) against another implementation with the same weights: forward, gradients, ten steps."""
 
 import copy
+import dataclasses
 import math
 import os
 import pathlib
@@ -9,18 +10,48 @@ import subprocess
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 torch.set_num_threads(1)
 PROGRAM = pathlib.Path(os.environ["AMAES_BUILD_DIR"]) / "tests" / "network_dump"
+TOKEN, RATIO = 4, 0.6
+
+
+@dataclasses.dataclass
+class Step:
+    form: str
+    inputs: torch.Tensor
+    target: torch.Tensor
+    mask: torch.Tensor  # [B, 1, D, H, W] bool
+    outputs: list
+
+    def check_mask(self):
+        """Exactly 60 % of each sample's tokens, whole ones, and nothing of them is seen."""
+        tokens = nn.functional.avg_pool3d(self.mask.float(), TOKEN)
+        assert torch.equal(nn.functional.interpolate(tokens, scale_factor=TOKEN), self.mask.float())
+        count = tokens[0].numel()
+        assert tokens.flatten(1).sum(1).tolist() == [count - int(count * (1 - RATIO))] * len(tokens)
+        assert self.inputs.masked_select(self.mask).abs().max() == 0
+        assert self.inputs.masked_select(~self.mask).min() >= 0 and self.inputs.std() > 0.1
+
+    def loss(self, outputs):
+        """As RunNetwork: for segmentation the finest output against the target, the coarser ones against zero; else the reconstruction's."""
+        error = (outputs[0] - self.target).square()
+        if self.form == "standard":
+            return error.mean() + sum(output.square().mean() * 0.5**i for i, output in enumerate(outputs[1:], 1))
+        assert len(outputs) == 1
+        if self.form == "light_skips":  # over masked voxels
+            return sum(e[m].mean() for e, m in zip(error, self.mask)) / len(error)
+        return error.mean()
 
 
 class Dump:
     def __init__(self, folder, name, filters, patch, inputs, outputs, form, steps, dtype):
-        batch = 1 if name == "resenc_l" else 2  # its patches are large
+        batch = 1 if name in ("resenc_l", "swin_unetr") else 2  # their patches are large
         arguments = [str(a) for a in (name, filters, patch, inputs, outputs, form, steps, dtype, batch)]
         folder.mkdir()
         subprocess.run([PROGRAM, folder, *arguments], check=True)
-        self.folder, self.steps = folder, steps
+        self.folder, self.form, self.steps = folder, form, steps
         self.dtype = torch.float64 if dtype == "f64" else torch.float32
         self.model = load_file(folder / "model.safetensors")
         self.gradients = load_file(folder / "gradients.safetensors")
@@ -29,7 +60,7 @@ class Dump:
     def step(self, number):
         step = load_file(self.folder / f"step{number}.safetensors")
         outputs = sorted((name for name in step if name.startswith("output")), key=lambda name: int(name[6:]))
-        return step["input"], step["target"], [step[name] for name in outputs]
+        return Step(self.form, step["input"], step["target"], step["mask"] > 0, [step[name] for name in outputs])
 
     def remove(self):
         shutil.rmtree(self.folder)
@@ -41,14 +72,6 @@ def relative(got, expected):
 
 def as_list(outputs):
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-
-
-def loss_of(outputs, target):
-    """As RunNetwork: the finest output against the target, the coarser ones against zero."""
-    loss = (outputs[0] - target).square().mean()
-    for i, output in enumerate(outputs[1:], 1):
-        loss = loss + output.square().mean() * 0.5**i
-    return loss
 
 
 def give_weights(dump, network, rename):
@@ -81,15 +104,16 @@ def check(dump, network, rename=lambda name: name):
     double = dump.dtype == torch.float64
     network = network.to(dump.dtype)
     theirs = give_weights(dump, network, rename)
-    inputs, target, outputs = dump.step(0)
-    expected = as_list(network(inputs))
-    loss = loss_of(expected, target)
+    step = dump.step(0)
+    step.check_mask()
+    expected = as_list(network(step.inputs))
+    loss = step.loss(expected)
     loss.backward()
-    measured = {"outputs": difference(outputs, expected), "loss": abs(dump.losses[0] / loss.item() - 1)}
+    measured = {"outputs": difference(step.outputs, expected), "loss": abs(dump.losses[0] / loss.item() - 1)}
     limit = {"outputs": 1e-9 if double else 1e-5, "loss": 1e-9 if double else 1e-5, "gradient": 1e-9 if double else 5e-3}
     compare_gradients(dump, theirs, rename, measured, limit)
     if not double:
-        exact = as_list(copy.deepcopy(network).double()(inputs.double()))
+        exact = as_list(copy.deepcopy(network).double()(step.inputs.double()))
         limit["outputs"] = max(limit["outputs"], 2 * difference(expected, exact))
     report(measured, limit)
 
@@ -98,15 +122,15 @@ def check_full_width(dump, network):
     """One forward pass in fp32. The loss to 1e-5; the outputs to 1e-5, or to one and a half times what PyTorch's differ from themselves when it
     is given channels-last tensors, where that is more: long sums, and norms over few voxels, which amplify how they were rounded."""
     give_weights(dump, network, lambda name: name)
-    inputs, target, outputs = dump.step(0)
+    step = dump.step(0)
     with torch.no_grad():
-        expected = as_list(network(inputs.contiguous()))
-        loss = loss_of(expected, target).item()
+        expected = as_list(network(step.inputs.contiguous()))
+        loss = step.loss(expected).item()
         network.to(memory_format=torch.channels_last_3d)
-        other = as_list(network(inputs.contiguous(memory_format=torch.channels_last_3d)))
+        other = as_list(network(step.inputs.contiguous(memory_format=torch.channels_last_3d)))
     own = difference(other, expected)
     print(f"\nPyTorch against itself, other layout: {own:.1e}")
-    report({"outputs": difference(outputs, expected), "loss": abs(dump.losses[0] / loss - 1)},
+    report({"outputs": difference(step.outputs, expected), "loss": abs(dump.losses[0] / loss - 1)},
            {"outputs": max(1e-5, 1.5 * own), "loss": 1e-5})
 
 
@@ -137,9 +161,10 @@ def check_losses(dump, network):
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     worst = 0.0
     for number in range(dump.steps):
-        inputs, target, _ = dump.step(number)
+        step = dump.step(number)
+        step.check_mask()
         optimizer.zero_grad()
-        loss = loss_of(as_list(network(inputs)), target)
+        loss = step.loss(as_list(network(step.inputs)))
         loss.backward()
         optimizer.step()
         assert math.isfinite(loss.item())

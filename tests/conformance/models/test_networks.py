@@ -74,6 +74,15 @@ def test_resenc_for_pretraining(tmp_path, precision):
     check_losses(dump, network)
 
 
+def test_resenc_with_skips_for_pretraining(tmp_path):
+    """nnU-Net's network, of whose outputs the finest is left. Its pieces are compared in double above: in fp32 alone, for it takes long."""
+    dump = Dump(tmp_path / "dump", "resenc_l", 3, *resenc_run("f32", 1, 1, "light_skips"))
+    network = residual_encoder_unet(3, 1, 1, deep=False)
+    for stage in range(4):
+        network.decoder.seg_layers[stage] = nn.Identity()
+    check(dump, network)
+
+
 def full_width(tmp_path, name, patch, network):
     """One forward pass of the network as it is used, in fp32."""
     dump = Dump(tmp_path / "dump", name, 0, patch, 1, 1, "light", 1, "f32")
