@@ -73,7 +73,8 @@ absl::Status Preflight(Context& context, const Experiment& experiment) {
     if (!status.ok()) problems.push_back(absl::StrCat(job.key, ": ", status.message()));
   };
   for (const ExperimentJob& job : experiment.jobs) {
-    const ParsedSpec parsed = SpecOfExperimentJob(job, "");
+    ParsedSpec parsed = SpecOfExperimentJob(job, "");
+    if (parsed.spec.kind == JobKind::kFinetune) parsed.spec.finetune.init.scratch = true;
     if (parsed.spec.kind == JobKind::kEvaluate) {
       v1::GetDatasetVersionRequest request;
       request.set_name(parsed.spec.evaluate.dataset.name);

@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import service as amaes  # noqa: E402
 
-TINY = ("network: {name: unet, filters: 4}, patch: 32, device: cpu, workers: 1, threads_per_worker: 1, global_batch: 2, "
+TINY = ("network: {name: unet, filters: 4}, patch: 32, device: cpu, precision: fp32, workers: 1, threads_per_worker: 1, global_batch: 2, "
         "optimizer.learning_rate: 3e-3, checkpoint.every_steps: 10, validation: {every_steps: 10, crops: 1}")
 LABELS = 'labels: {classes: "csf=2,grey=3+5,white=4,lesion=6", background: "1"}'
 EXPERIMENT = f"""
@@ -18,7 +18,7 @@ name: tiny
 pretrain:
   unet: {{preset: pretrain, set: {{dataset: scans, {TINY}, schedule: {{steps: 4, warmup_steps: 1}}}}}}
 finetune:
-  set: {{dataset: scans, {TINY}, {LABELS}, schedule: {{steps: 10, epoch_steps: 5}}}}
+  set: {{dataset: scans, {TINY}, {LABELS}, schedule: {{steps: 10, epoch_steps: 5}}, init.freeze_encoder_steps: 2}}
   seeds: [1, 2]
   arms:
     pretrained: {{from: unet}}
