@@ -58,11 +58,11 @@ std::string EstimateText(const v1::Job& job, const std::string& separator) {
   const v1::SpecEstimate& e = job.estimate();
   if (e.parameters() == 0) return "";
   const JobSpec spec = ToJobSpec(job.spec()).spec;
-  std::string text = absl::StrCat(FormatCount(e.parameters()), " parameters, ",
-                                  spec.trains() && spec.training().micro_batch == 0 ? "at least " : "",
-                                  FormatBytes(e.memory_per_worker_bytes()), " of memory per worker, ",
-                                  FormatBytes(e.checkpoint_bytes()), " per checkpoint, ", FormatBytes(e.disk_bytes()),
-                                  " on disk");
+  std::string text =
+      absl::StrCat(FormatCount(e.parameters()), " parameters, ",
+                   spec.trains() && spec.training().micro_batch == 0 ? "at least " : "",
+                   FormatBytes(e.memory_per_worker_bytes()), " of memory per worker, ",
+                   FormatBytes(e.checkpoint_bytes()), " per checkpoint, ", FormatBytes(e.disk_bytes()), " on disk");
   if (e.seconds() > 0) {
     absl::StrAppend(&text, separator, "roughly ", FormatDuration(e.seconds()), " of training, by ", e.basis(), " (",
                     absl::StrFormat("%.3g", static_cast<double>(e.flops_per_sample()) / 1e12), " TFLOP per sample)");

@@ -120,7 +120,8 @@ TEST(ErrnoStatusTest, MapsEveryNamedError) {
   for (const Case& c :
        {Case{ENOENT, absl::StatusCode::kNotFound}, Case{EEXIST, absl::StatusCode::kAlreadyExists},
         Case{ENOSPC, absl::StatusCode::kResourceExhausted}, Case{EDQUOT, absl::StatusCode::kResourceExhausted},
-        Case{EACCES, absl::StatusCode::kPermissionDenied}, Case{EROFS, absl::StatusCode::kPermissionDenied}, Case{EISDIR, absl::StatusCode::kFailedPrecondition}, Case{EPERM, absl::StatusCode::kPermissionDenied},
+        Case{EACCES, absl::StatusCode::kPermissionDenied}, Case{EROFS, absl::StatusCode::kPermissionDenied},
+        Case{EISDIR, absl::StatusCode::kFailedPrecondition}, Case{EPERM, absl::StatusCode::kPermissionDenied},
         Case{EIO, absl::StatusCode::kUnavailable}}) {
     EXPECT_THAT(ErrnoStatus(c.error, "cannot open", "/x"), StatusIs(c.code, HasSubstr("cannot open /x: ")));
   }
