@@ -61,8 +61,7 @@ absl::StatusOr<FoundCheckpoint> Best(const std::vector<FoundCheckpoint>& found) 
   }
   return absl::FailedPreconditionError(
       "no metric was watched (checkpoint.best_metric), and its checkpoints have no dice and no masked_r2 to tell the "
-      "best by: take "
-      "@last or @STEP");
+      "best by: take @last or @STEP");
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ absl::StatusOr<int> Submit(Context& context, const SubmitFlags& flags) {
     }
     std::cout << "# the complete spec; nothing was submitted\n" << SpecToYaml(ToJobSpec(job.spec()).spec);
     if (!job.message().empty()) std::cout << "# " << job.message() << "\n";
-    std::cout << "# about " << EstimateText(job, "\n# ") << "\n";
+    const std::string estimate = EstimateText(job, "\n# ");
+    if (!estimate.empty()) std::cout << "# about " << estimate << "\n";
     return kExitOk;
   }
   const std::string estimate = response.replayed() ? "" : EstimateText(job, "; ");
