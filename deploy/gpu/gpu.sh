@@ -7,7 +7,7 @@ build=${AMAES_BUILD_DIR:-build/ci}
 limit_mib=50
 programs=(amaes amaes-worker)
 modules=(libamaes_gloo.so libamaes_cuda.so)
-checks=(gpu_numerics gpu_step_bench collective_nccl_gpu_check models_test train_step_test)
+checks=(gpu_numerics gpu_step_bench collective_nccl_gpu_check models_test train_step_test augment_test network_dump swin_dump)
 
 usage() {
   cat <<'TEXT'
@@ -15,11 +15,12 @@ usage() {
 ./dev gpu run [KIT] [options]   unpacks the kit and runs it
   The kit needs Linux on x86-64 with glibc 2.36, an NVIDIA driver for CUDA 13, and a python3 with torch 2.11; no network, no root, no
   compiler. On a machine without this repository: tar xf amaes-gpu-kit.tar.gz && ./amaes-gpu-kit/run
-  It checks numbers against the CPU, NCCL at world size 1 and a job of U-Net B at 128³ with a kill in the middle, and times a step
-  beside PyTorch; in under eight minutes. Results: results.json, report.md, log.txt.
+  It checks numbers against the CPU and every network against its authors', augmentation, NCCL at world size 1, a job of U-Net B at 128³
+  with a kill in the middle and every preset, and times a step of every network beside PyTorch. Results: results.json, report.md, log.txt.
   --out DIR      where results go (default $OUT, else ./amaes-gpu-results)
-  --only A,B     some of the steps: environment, programs, numerics, nccl, job, bench
-  --minutes N    in all; what does not fit is left out and counts as failed (default 8)
+  --only A,B     some of the steps: environment, programs, numerics, parity, augment, nccl, job, presets, bench, networks
+  --presets A,B  some of the presets (default all)
+  --minutes N    in all; what does not fit is left out and counts as failed (default 20)
   --cpu          a rehearsal without a GPU: tiny sizes, no NCCL; its times mean nothing
 Environment: AMAES_BUILD_DIR (default build/ci), AMAES_PYTHON (default python3).
 TEXT
@@ -53,6 +54,19 @@ complete() { # KIT
   [[ -z $missing ]] || fail "the kit lacks" $missing
 }
 
+# The networks that others wrote, where ./dev setup --test put them; of yucca its networks alone, for the rest of it, also of the one
+# module that they import, needs much more.
+peers() { # FOLDER
+  local test=(.venv/test/lib/python3*/site-packages) yucca=(.venv/yucca/lib/python3*/site-packages) part
+  [[ -d ${yucca[0]}/monai && -d ${test[0]}/dynamic_network_architectures ]] || return 0
+  mkdir -p "$1/yucca/modules" "$1/yucca/functional/utils"
+  cp -r "${test[0]}/dynamic_network_architectures" "${yucca[0]}/monai" "$1/"
+  cp -r "${yucca[0]}/yucca/modules/networks" "$1/yucca/modules/"
+  printf 'def get_available_device():\n    return "cuda"\n' >"$1/yucca/functional/utils/torch_utils.py"
+  for part in . modules/networks modules/networks/networks; do : >"$1/yucca/$part/__init__.py"; done
+  find "$1" -name __pycache__ -prune -exec rm -r {} +
+}
+
 kit() {
   local file=${1:-dist/amaes-gpu-kit.tar.gz} kit own needed name size
   build_all
@@ -81,7 +95,10 @@ endforeach()
 CMAKE
   cmake -DROOT="$kit" -P "$work/rpath.cmake" >/dev/null
 
-  cp deploy/gpu/{run,report,torch_step_bench}.py tests/conformance/models/reference_unet.py "$kit/python/"
+  cp deploy/gpu/{run,report,torch_step_bench}.py "$kit/python/"
+  cp tests/conformance/models/{parity,peers,reference_unet,test_networks,test_networks_yucca,test_swin_unetr_yucca}.py "$kit/python/"
+  cp -r libs/spec/presets "$kit/"
+  peers "$kit/peers"
   printf '#!/bin/sh\nexec "${AMAES_PYTHON:-python3}" "$(dirname "$0")/python/run.py" "$@"\n' >"$kit/run"
   chmod +x "$kit/run"
   cp LICENSE "$kit/"

@@ -1,6 +1,7 @@
 """Runs a GPU kit: checks numbers, NCCL and a job, and times a step beside PyTorch. See ./dev gpu --help. Standard library only."""
 
 import argparse
+import concurrent.futures
 import ctypes.util
 import datetime
 import glob
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+import xml.etree.ElementTree
 
 import report
 
@@ -24,6 +26,16 @@ KIT = pathlib.Path(__file__).resolve().parent.parent
 OLDEST_CUDNN = 91500  # before, 3D convolutions in 16 bits are wrong (pytorch/pytorch#163539, #166122)
 OLDEST_NCCL = (2, 28)
 TORCH = "2.11."
+PEERS = KIT / "peers"
+# First width, and that of a rehearsal.
+NUMERICS = {"unet": (32, 2), "mednext_m": (16, 2), "resenc_l": (16, 2), "swin_unetr": (24, 12)}
+PARITY = ("test_networks", "test_networks_yucca", "test_swin_unetr_yucca")
+OTHERS = ("unet_xl", "mednext_m", "mednext_l", "resenc_l", "swin_unetr")
+# The metric of a validation, and fields of a rehearsal, which has only two.
+TINY = "device=cpu precision=fp32 global_batch=2 "
+PRESETS = {"amaes-unet-b": ("masked_r2", TINY + "network.name=unet network.filters=4 patch=32"), "amaes-unet-xl": ("masked_r2", ""),
+           "amaes-mednext-m": ("masked_r2", ""), "amaes-mednext-l": ("masked_r2", ""), "amaes-resenc-l": ("masked_r2", ""),
+           "swinunetr-ssl": ("loss", TINY + "network.filters=12 patch=64x32x32 objective.group=2 micro_batch=2")}
 PROBE = """
 import json, os, torch
 gpu = torch.cuda.is_available()
@@ -154,14 +166,71 @@ def step_programs(machine, options):
 
 
 def step_numerics(machine, options):
-    sizes = ["--filters", 2, "--curve-steps", 5, "--threads", 1] if machine.cpu else []
-    path = machine.work / "numerics.json"
-    done = machine.call([machine.program("gpu_numerics"), "--device", machine.device(), "--json", path, *sizes], 120, check=False)
+    threads = max(1, (os.cpu_count() or 1) // len(NUMERICS))
+
+    def run(network):
+        filters, few = NUMERICS[network]
+        sizes = ["--filters", few, "--curve-steps", 5, "--threads", 1] if machine.cpu else ["--filters", filters, "--threads", threads]
+        path = machine.work / f"numerics-{network}.json"
+        command = [machine.program("gpu_numerics"), "--network", network, "--device", machine.device(), "--json", path, *sizes]
+        done = machine.call(command, 180, check=False)
+        if not path.exists():
+            raise StepFailed(f"gpu_numerics, {network}: exit code {done.returncode}\n{done.stdout[-1500:]}")
+        return dict(json.loads(path.read_text()), table=done.stdout)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        found = list(pool.map(run, NUMERICS))
+    return {"networks": found}, [f"{one['network']}, {row['name']}: {row.get('error', 'beyond its bounds')}"
+                                 for one in found for row in one["rows"] if not row["ok"]]
+
+
+def needs_peers(machine):
+    return None if PEERS.exists() else {"left_out": "the kit was packed without the packages of yucca, MONAI and dynamic-network-architectures"}
+
+
+def step_parity(machine, options):
+    """The tests of tests/conformance/models, with our side of them on the device."""
+    if absent := needs_peers(machine):
+        return absent, []
+    # The programs need libraries of the kit, which Python must not see.
+    programs = machine.work / "tests"
+    programs.mkdir(exist_ok=True)
+    for name in ("network_dump", "swin_dump"):
+        (programs / name).write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={machine.environment["LD_LIBRARY_PATH"]} exec {machine.program(name)} "$@"\n')
+        (programs / name).chmod(0o755)
+    environment = dict(os.environ, AMAES_BUILD_DIR=str(machine.work), AMAES_TEST_DEVICE=machine.device(), PYTHONPATH=str(PEERS),
+                       AMAES_TEST_THREADS=str(max(1, (os.cpu_count() or 1) // len(PARITY))), PYTHONDONTWRITEBYTECODE="1")
+
+    def run(file):
+        path = machine.work / f"{file}.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_logging=all", f"--junitxml={path}",
+                   KIT / "python" / f"{file}.py", *(["-k", "f32"] if machine.cpu else [])]
+        machine.call(command, 240, environment, check=False)
+        return read_junit(path)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        rows = [row for part in pool.map(run, PARITY) for row in part]
+    return {"rows": rows}, [f"{row['test']}: {row['failed']}" for row in rows if row["failed"]]
+
+
+def read_junit(path):
     if not path.exists():
-        raise StepFailed(f"gpu_numerics: exit code {done.returncode}\n{done.stdout[-1500:]}")
-    found = json.loads(path.read_text())
-    wrong = [f"{row['name']}: {row.get('error', 'beyond its bounds')}" for row in found["rows"] if not row["ok"]]
-    return dict(found, table=done.stdout), wrong
+        raise StepFailed(f"pytest wrote no {path.name}: see log.txt")
+    rows = []
+    for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+        failure = next((case.find(kind) for kind in ("failure", "error") if case.find(kind) is not None), None)
+        said = [line for line in (case.findtext("system-out") or "").splitlines() if line.strip() and not line.startswith("---")]
+        rows.append({"test": f"{case.get('classname')}.{case.get('name')}", "measured": said, "seconds": float(case.get("time")),
+                     "failed": (failure.get("message") or "failed").splitlines()[0] if failure is not None else ""})
+    return rows
+
+
+def step_augment(machine, options):
+    environment = dict(machine.environment, AMAES_TEST_DEVICE=machine.device())
+    if not machine.cpu:  # its main() asks LibTorch for GPUs before a device is opened
+        environment["LD_PRELOAD"] = os.path.join(machine.torch["lib"], "libtorch_cuda.so")
+    done = machine.call([machine.program("augment_test"), "--gtest_filter=Tensor*"], 120, environment, check=False)
+    return {"output": done.stdout[-1500:]}, [] if done.returncode == 0 else ["augment_test fails:\n" + done.stdout[-1500:]]
 
 
 def step_nccl(machine, options):
@@ -185,12 +254,17 @@ def job_spec(machine, name, **changes):
 
 
 def run_job(machine, spec, seconds, fault=None):
-    """`amaes run` in a folder of its own. Speeds are read while it runs: a report covers the steps since the last one."""
     home = machine.work / spec["name"]
     home.mkdir()
     (home / "job.json").write_text(json.dumps(spec))
+    return run_file(machine, home, spec["name"], home / "job.json", [], seconds, fault)
+
+
+def run_file(machine, home, name, file, fields, seconds, fault=None):
+    """`amaes run` in a folder of its own. Speeds are read while it runs: a report covers the steps since the last one."""
     environment = dict(machine.environment, **({"AMAES_FAULT": fault} if fault else {}))
-    command = [KIT / "bin" / "amaes", "run", "-f", home / "job.json", "--data", KIT / "scans", "--dir", home, "--output", "json"]
+    command = [KIT / "bin" / "amaes", "run", "-f", file, "--data", KIT / "scans", "--dir", home, "--output", "json"]
+    command += [word for field in fields for word in ("--set", field)]
     limit = min(machine.patience * seconds, machine.left())
     if limit < 5:
         raise StepFailed("no time is left")
@@ -202,11 +276,11 @@ def run_job(machine, spec, seconds, fault=None):
                 machine.end(process)
                 break
             time.sleep(0.2)
-            speeds |= poll(home, spec["name"], machine.environment)
+            speeds |= poll(home, name, machine.environment)
     text = (home / "out.txt").read_text(encoding="utf-8", errors="replace")
     machine.note(list(map(str, command)), text + daemon_logs(home), process.returncode, time.monotonic() - start)
     if process.returncode != 0:
-        raise StepFailed(f"job {spec['name']}: exit code {process.returncode} after {time.monotonic() - start:.0f} s\n{text[-1500:]}")
+        raise StepFailed(f"job {name}: exit code {process.returncode} after {time.monotonic() - start:.0f} s\n{text[-1500:]}")
     return json.loads(text[text.index("{"):]), speeds, time.monotonic() - start
 
 
@@ -226,17 +300,16 @@ def daemon_logs(home):
     return "".join(f"\n--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]) for log in logs)
 
 
-def describe(machine, job, speeds, seconds, spec):
+def describe(job, speeds, seconds, spec, metric="loss_masked"):
     training = job["training"]
     # The first reports hold cuDNN's search for kernels.
     steps = spec["schedule"]["steps"]
     steady = sorted(rate for step, (rate, _) in speeds.items() if step > steps // 3) or [training.get("samples_per_second", 0)]
-    validations = [v["loss_masked"] for v in training.get("validations", []) if v["split"] == "held_out"]
+    validations = [v["metrics"][metric] for v in training.get("validations", []) if v["split"] == "held_out"]
     return {"micro_batch": spec["micro_batch"], "steps": int(training["step"]), "seconds": seconds, "attempt": int(job["attempt"]),
             "samples_per_second": statistics.median(steady), "low": steady[0], "high": steady[-1], "reports": len(steady),
             "data_wait": statistics.median(w for _, w in speeds.values()) if speeds else training.get("data_wait_ratio", 0),
-            "peak_bytes": int(training.get("peak_memory_bytes", 0)), "loss_masked": training.get("loss_masked"),
-            "held_out": validations}
+            "peak_bytes": int(training.get("peak_memory_bytes", 0)), "held_out": validations}
 
 
 def weights(job, step):
@@ -255,7 +328,7 @@ def step_job(machine, options):
         spec = job_spec(machine, f"micro-{micro_batch}", micro_batch=micro_batch)
         spec["validation"] = {"every_steps": spec["schedule"]["steps"], "crops": 2}
         job, speeds, seconds = run_job(machine, spec, 120)
-        rows.append(describe(machine, job, speeds, seconds, spec))
+        rows.append(describe(job, speeds, seconds, spec))
         shutil.rmtree(pathlib.Path(job["folder"]) / "checkpoints", ignore_errors=True)
         held_out = rows[-1]["held_out"]
         if len(held_out) < 2 or not held_out[-1] < held_out[0]:
@@ -281,10 +354,51 @@ def check_resume(machine):
     return found, wrong
 
 
+def step_presets(machine, options):
+    """A few steps of every preset as it stands: 128³ (SwinUNETR's own pretraining 96³), bfloat16, its augmentation, its batch, as large a micro-batch
+    as fits."""
+    rows, wrong = [], []
+    for name, (metric, small) in PRESETS.items():
+        if name not in options.presets or (machine.cpu and not small):
+            continue
+        steps = 4 if machine.cpu else 8
+        fields = [f"name={name}", "dataset.name=scans", f"schedule.steps={steps}", "schedule.warmup_steps=1", f"validation.every_steps={steps}",
+                  "validation.crops=2", f"loader.threads={max(1, min(14, (os.cpu_count() or 1) - 2))}"]
+        fields += small.split() if machine.cpu else []
+        home = machine.work / name
+        home.mkdir()
+        try:
+            job, speeds, seconds = run_file(machine, home, name, KIT / "presets" / f"{name}.yaml", fields, 150)
+        except StepFailed as failure:
+            wrong.append(str(failure))
+            continue
+        found = pathlib.Path(job["folder"]) / "micro_batch.json"  # where the preset leaves it open
+        micro_batch = json.loads(found.read_text())["micro_batch"] if found.exists() else int(job["spec"]["pretrain"]["micro_batch"])
+        spec = {"micro_batch": micro_batch, "schedule": {"steps": steps}}
+        row = dict(describe(job, speeds, seconds, spec, metric), preset=name, estimate_bytes=int(job["estimate"]["memory_per_worker_bytes"]),
+                   global_batch=int(job["spec"]["pretrain"]["global_batch"]))
+        rows.append(row)
+        if row["steps"] != steps:
+            wrong.append(f"{name} ended at step {row['steps']} of {steps}")
+        shutil.rmtree(home, ignore_errors=True)
+    return {"rows": rows}, wrong
+
+
 def step_bench(machine, options):
+    sizes = "--networks unet --patch 32 --filters 4 --precision fp32 --batch 1,2 --warmup 1 --steps 4 --threads 1"
+    return bench(machine, sizes if machine.cpu else "", 90)
+
+
+def step_networks(machine, options):
+    if absent := needs_peers(machine):
+        return absent, []
+    tiny = "--networks unet,mednext_m --patch 32 --filters 4 --precision fp32 --batch 2 --warmup 1 --steps 2 --threads 1"
+    return bench(machine, tiny if machine.cpu else f"--networks {','.join(OTHERS)} --batch 2 --warmup 4 --steps 12", 150)
+
+
+def bench(machine, sizes, seconds):
     """One process per variant, in the order A B C C B A: what drifts shows as spread between both rounds."""
-    tiny = "--patch 32 --filters 4 --precision fp32 --batch 1,2 --warmup 1 --steps 4 --threads 1"
-    sizes = tiny.split() if machine.cpu else []
+    sizes = sizes.split()
     torch_bench = [sys.executable, KIT / "python" / "torch_step_bench.py"]
     variants = [[machine.program("gpu_step_bench")], torch_bench + ["--format", "contiguous"],
                 torch_bench + ["--format", "channels_last_3d"]]
@@ -294,9 +408,9 @@ def step_bench(machine, options):
             wrong.append("no time was left for the whole second round: spread is over one")
             break
         path, start = machine.work / f"bench-{number}.json", time.monotonic()
-        environment = dict(os.environ) if variant[0] == sys.executable else None
+        environment = dict(os.environ, PYTHONPATH=str(PEERS)) if variant[0] == sys.executable else None
         try:
-            machine.call([*variant, "--device", machine.device(), "--json", path, *sizes], 90, environment)
+            machine.call([*variant, "--device", machine.device(), "--json", path, *sizes], seconds, environment)
             rounds += [dict(row, round=number // len(variants) + 1) for row in json.loads(path.read_text())]
         except StepFailed as failure:
             wrong.append(str(failure))
@@ -308,12 +422,12 @@ def step_bench(machine, options):
 def summarise(rounds):
     rows = {}
     for row in rounds:
-        rows.setdefault((row["batch"], row["program"], row["variant"]), []).append(row)
+        rows.setdefault((row["network"], row["batch"], row["program"], row["variant"]), []).append(row)
     summary = []
-    for (batch, program, variant), group in sorted(rows.items()):
+    for (network, batch, program, variant), group in sorted(rows.items()):
         rates = [row["samples_per_second"] for row in group]
         summary.append({
-            "batch": batch, "program": program, "variant": variant, "samples_per_second": statistics.mean(rates),
+            "network": network, "batch": batch, "program": program, "variant": variant, "samples_per_second": statistics.mean(rates),
             "rounds": rates, "spread": (max(rates) - min(rates)) / statistics.mean(rates),
             "low_quartile": min(row["low_quartile"] for row in group), "high_quartile": max(row["high_quartile"] for row in group),
             "host_ms": statistics.mean(row["host_ms"] for row in group),
@@ -322,8 +436,8 @@ def summarise(rounds):
     return summary
 
 
-STEPS = {"environment": step_environment, "programs": step_programs, "numerics": step_numerics, "nccl": step_nccl, "job": step_job,
-         "bench": step_bench}
+STEPS = {"environment": step_environment, "programs": step_programs, "numerics": step_numerics, "parity": step_parity,
+         "augment": step_augment, "nccl": step_nccl, "job": step_job, "presets": step_presets, "bench": step_bench, "networks": step_networks}
 
 
 def run_step(name, machine, options):
@@ -347,11 +461,12 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--out", default=os.environ.get("OUT") or "amaes-gpu-results", help="folder of the results")
     parser.add_argument("--only", default=",".join(STEPS), help="steps, separated by commas")
-    parser.add_argument("--minutes", type=float, help="in all (default 8; 60 with --cpu)")
+    parser.add_argument("--presets", default=",".join(PRESETS), help="presets, separated by commas")
+    parser.add_argument("--minutes", type=float, help="in all (default 20; 60 with --cpu)")
     parser.add_argument("--cpu", action="store_true", help="a rehearsal without a GPU, at tiny sizes")
     options = parser.parse_args(arguments)
-    options.steps = options.only.split(",")
-    options.minutes = options.minutes or (60 if options.cpu else 8)
+    options.steps, options.presets = options.only.split(","), options.presets.split(",")
+    options.minutes = options.minutes or (60 if options.cpu else 20)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
     return options

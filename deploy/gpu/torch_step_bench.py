@@ -1,9 +1,10 @@
-"""The same training step in plain PyTorch: eager, bfloat16 autocast, fused AdamW, random data that lies on the device.
+"""The same training step in PyTorch: each network as others wrote it, eager, bfloat16 autocast, fused AdamW, random data that lies on the device.
 
-Prints a line per batch size and writes JSON with the keys of gpu_step_bench. Needs torch only; reference_unet.py lies beside it.
+Prints a line per case and writes JSON with the keys of gpu_step_bench. peers.py lies beside it; for unet it needs torch alone.
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import time
 import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from reference_unet import LightUNet  # noqa: E402
+from peers import light_network  # noqa: E402
 
 GIB = 1 << 30
 TOKEN, MASK_RATIO = 4, 0.6
@@ -53,9 +54,9 @@ class Marks:
         return [a.elapsed_time(b) for a, b in zip(self.marks, self.marks[1:])]
 
 
-def make_step(options, batch):
+def make_step(options, name, batch):
     torch.manual_seed(1)
-    network = LightUNet(options.filters).to(options.device)
+    network = light_network(name, options.filters).to(options.device)
     target, mask = random_batch(batch, options.patch, options.device)
     if options.format == "channels_last_3d":
         network = network.to(memory_format=torch.channels_last_3d)
@@ -74,8 +75,8 @@ def make_step(options, batch):
     return step
 
 
-def measure(options, batch):
-    step = make_step(options, batch)
+def measure(options, name, batch):
+    step = make_step(options, name, batch)
     gpu = options.device == "cuda"
     if gpu:
         torch.cuda.empty_cache()
@@ -95,7 +96,7 @@ def measure(options, batch):
     fast, median, slow = statistics.quantiles(times, n=4, method="inclusive")
     peak = torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
-        "program": "torch eager", "variant": options.format, "batch": batch, "steps": options.steps, "warmup": options.warmup,
+        "program": "torch eager", "network": name, "variant": options.format, "batch": batch, "steps": options.steps, "warmup": options.warmup,
         "samples_per_second": 1000 * batch / median, "low_quartile": 1000 * batch / slow, "high_quartile": 1000 * batch / fast,
         "step_ms": median, "host_ms": host, "peak_allocated_bytes": peak,
         "peak_reserved_bytes": torch.cuda.max_memory_reserved() if gpu else peak,
@@ -107,7 +108,8 @@ def main():
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--format", choices=("contiguous", "channels_last_3d"), default="contiguous")
     parser.add_argument("--patch", type=int, default=128)
-    parser.add_argument("--filters", type=int, default=32)
+    parser.add_argument("--networks", default="unet_b", help="names, separated by commas")
+    parser.add_argument("--filters", type=int, default=0, help="0: each network's own width")
     parser.add_argument("--batch", default="2,8", help="batch sizes, separated by commas")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--warmup", type=int, default=10)
@@ -120,10 +122,10 @@ def main():
         torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = True
     rows = []
-    for batch in map(int, options.batch.split(",")):
-        rows.append(measure(options, batch))
+    for name, batch in itertools.product(options.networks.split(","), map(int, options.batch.split(","))):
+        rows.append(measure(options, name, batch))
         row = rows[-1]
-        print(f"{options.format:16} batch {batch:2}  {row['samples_per_second']:8.2f} samples/s (quartiles {row['low_quartile']:.2f}, "
+        print(f"{name:10} {options.format:16} batch {batch:2}  {row['samples_per_second']:8.2f} samples/s (quartiles {row['low_quartile']:.2f}, "
               f"{row['high_quartile']:.2f})  {row['step_ms']:8.2f} ms/step  host {row['host_ms']:.2f} ms/step  "
               f"peak {row['peak_allocated_bytes'] / GIB:.2f} GiB", flush=True)
     if options.json:

@@ -113,7 +113,8 @@ class LocalGroup {
       }
     }
     const std::int64_t count = collective.buffers[0].count;
-    if (count == 0) return absl::OkStatus();
+    // Alone there is nothing to do, and the buffer may lie where the host cannot read: on a GPU.
+    if (count == 0 || world_size_ == 1) return absl::OkStatus();
     const DataType type = collective.buffers[0].type;
     std::vector<const void*> inputs;
     for (const Buffer& buffer : collective.buffers) inputs.push_back(buffer.data);

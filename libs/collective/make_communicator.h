@@ -9,10 +9,11 @@
 
 namespace amaes {
 
-// W communicators that meet in this process; used by tests, one thread per rank. Sums in rank order: deterministic.
+// W communicators that meet in this process; used by tests, one thread per rank. Buffers on the host, unless world_size
+// is 1. Sums in rank order: deterministic.
 std::vector<std::unique_ptr<Communicator>> MakeLocalCommunicators(int world_size, absl::Duration collective_timeout);
 
-// World size 1: every collective is the identity.
+// World size 1: every collective is the identity and touches no buffer, so that they may lie on a GPU.
 std::unique_ptr<Communicator> MakeSingleCommunicator();
 
 // Opens the module libamaes_gloo.so (in $AMAES_MODULE_DIR if that is set, else beside the program, else in ../lib) and

@@ -28,8 +28,9 @@ struct RunFlags {
   std::vector<std::string> assignments;
 };
 
-// Makes the dataset that the spec names, when it is not there yet.
-absl::Status ProvideDataset(Context& context, const RunFlags& flags, const std::string& name) {
+// Makes the dataset that the spec names, under the contract that it wants, when it is not there yet.
+absl::Status ProvideDataset(Context& context, const RunFlags& flags, const TrainingSpec::Dataset& wanted) {
+  const std::string& name = wanted.name;
   const auto stub = context.Stub<v1::DatasetService>();
   v1::GetDatasetVersionRequest request;
   request.set_name(name);
@@ -40,10 +41,10 @@ absl::Status ProvideDataset(Context& context, const RunFlags& flags, const std::
         absl::StrCat("dataset '", name, "' is not in ", flags.dir, " yet: say where its scans lie with --data FOLDER"));
   }
   const std::string from = std::filesystem::absolute(flags.data).lexically_normal().string();
-  AMAES_ASSIGN_OR_RETURN(
-      const v1::CreateJobResponse response,
-      CreateJob(context, ParseSpec("", {"kind=ingest", absl::StrCat("dataset=", name), absl::StrCat("from=", from)}),
-                kIngestRequest, false));
+  std::vector<std::string> fields = {"kind=ingest", absl::StrCat("dataset=", name), absl::StrCat("from=", from)};
+  if (!wanted.contract.empty()) fields.push_back(absl::StrCat("contract=", wanted.contract));
+  AMAES_ASSIGN_OR_RETURN(const v1::CreateJobResponse response,
+                         CreateJob(context, ParseSpec("", fields), kIngestRequest, false));
   AMAES_ASSIGN_OR_RETURN(const v1::Job job, WatchToEnd(context, response.job().id()));
   if (!context.json()) std::cout << RenderOutcome(job) << "\n";
   if (job.state() == v1::JOB_STATE_SUCCEEDED) return absl::OkStatus();
@@ -52,7 +53,7 @@ absl::Status ProvideDataset(Context& context, const RunFlags& flags, const std::
 
 absl::StatusOr<int> RunJob(Context& context, const RunFlags& flags, const ParsedSpec& parsed) {
   if (parsed.problems.empty()) {
-    AMAES_RETURN_IF_ERROR(ProvideDataset(context, flags, parsed.spec.training().dataset.name));
+    AMAES_RETURN_IF_ERROR(ProvideDataset(context, flags, parsed.spec.training().dataset));
   }
   absl::StatusOr<v1::CreateJobResponse> response = CreateJob(context, parsed, kJobRequest, false);
   if (ReasonOf(response.status()) == "REQUEST_ID_REUSED") {

@@ -65,7 +65,7 @@ absl::StatusOr<c10::Device> OpenGpu(const TrainingSpec& spec, int device_index) 
 
 absl::StatusOr<c10::Device> PrepareDevice(const TrainingSpec& spec, int device_index) {
   at::set_num_threads(static_cast<int>(spec.threads_per_worker));
-  at::set_num_interop_threads(1);
+  if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);  // throws the second time
   if (spec.deterministic) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
     at::globalContext().setDeterministicCuDNN(true);

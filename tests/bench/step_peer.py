@@ -1,44 +1,20 @@
 """PyTorch's side of step.py, eager, as users write it: arguments as step_server's, one step per line, one line of JSON back."""
 
 import json
-import os
 import pathlib
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance" / "models"))
-os.environ.setdefault("AMAES_BUILD_DIR", ".")
 
 import torch  # noqa: E402
 
-
-def network(name, filters):
-    if name.startswith("unet"):
-        from reference_unet import LightUNet
-
-        return LightUNet(filters)
-    if name.startswith("mednext"):
-        from test_networks_yucca import MedNeXtWithUNetDecoder
-
-        return MedNeXtWithUNetDecoder(name, filters, 1, 1, light=True)
-    if name == "resenc_l":
-        from test_networks import LightResEnc
-
-        return LightResEnc(filters)
-    if name == "swin_unetr":
-        from test_swin_unetr_yucca import Masked
-
-        class Output(Masked):
-            def forward(self, x):
-                return super().forward(x)["output"]
-
-        return Output(filters)
-    raise SystemExit(f"no peer of {name}")
+from peers import light_network  # noqa: E402
 
 
 def main():
     name, filters, patch, batch, threads = sys.argv[1:]
-    module = network(name, int(filters))
+    module = light_network(name, int(filters))
     torch.set_num_threads(int(threads))
     torch.manual_seed(1)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True)

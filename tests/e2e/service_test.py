@@ -157,6 +157,12 @@ class ServiceTest(unittest.TestCase):
         self.assertIn("SUCCEEDED", amaes.run(out, *arguments))
         self.assertIn("going on", amaes.run(out, *arguments))
 
+    def test_run_prepares_scans_under_the_contract_that_the_job_wants(self):
+        out = pathlib.Path(self.folder.name) / "run-zscore"
+        dataset = {"name": "scans", "contract": "zscore"}
+        spec = amaes.write_spec(self.folder.name, dataset=dataset, augment={"preset": "none"})
+        self.assertIn("SUCCEEDED", amaes.run(out, "run", "-f", spec, "--data", pathlib.Path(self.folder.name) / "scans", "--dir", out))
+
     def test_run_refuses_a_job_that_needs_more_gpus_than_there_are(self):
         spec = amaes.write_spec(self.folder.name, device="gpu", workers=1000, global_batch=1000)
         out = amaes.run(self.folder.name, "run", "-f", spec, "--dir", pathlib.Path(self.folder.name) / "no-gpus", expect=8)

@@ -1,4 +1,4 @@
-// How fast a training step is, with random data. Two measurements per batch size:
+// How fast a training step of each network is, with random data. Two measurements per batch size:
 //   resident  samples lie on the device; network, loss, gradients and optimiser as TrainStep composes them, and the host
 //             does not wait for the device: to compare with PyTorch.
 //   step      TrainStep itself, with copying samples to the device and one wait per step: what training does.
@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -127,11 +128,13 @@ absl::StatusOr<Json> Time(const Bench& bench, const char* name, Step run) {
   const auto rate = [&](double share) { return 1000 * batch / Quantile(milliseconds, share); };
   const PeakMemory memory = TakePeakMemory(bench.setup.device);
   std::printf(
-      "%-10s batch %2lld  %8.2f samples/s (quartiles %.2f, %.2f)  %8.2f ms/step  host %.2f ms/step  peak %.2f GiB\n",
-      name, static_cast<long long>(bench.setup.batch), rate(0.5), rate(0.75), rate(0.25), Quantile(milliseconds, 0.5),
-      host, static_cast<double>(memory.allocated) / (1 << 30));
+      "%-10s %-10s batch %2lld  %8.2f samples/s (quartiles %.2f, %.2f)  %8.2f ms/step  host %.2f ms/step  peak %.2f "
+      "GiB\n",
+      bench.setup.network.c_str(), name, static_cast<long long>(bench.setup.batch), rate(0.5), rate(0.75), rate(0.25),
+      Quantile(milliseconds, 0.5), host, static_cast<double>(memory.allocated) / (1 << 30));
   std::fflush(stdout);
   return Json{{"program", "amaes"},
+              {"network", bench.setup.network},
               {"variant", name},
               {"batch", bench.setup.batch},
               {"steps", bench.steps},
@@ -162,11 +165,26 @@ absl::StatusOr<Json> Measure(const Bench& bench, bool resident) {
   });
 }
 
+struct Case {
+  std::string network;
+  std::int64_t batch = 0;
+};
+
+std::vector<Case> CasesOf(const Flags& flags) {
+  std::vector<Case> cases;
+  for (const std::string& network : flags.Words("networks")) {
+    for (const std::int64_t batch : flags.Numbers("batch")) cases.push_back({network, batch});
+  }
+  return cases;
+}
+
 absl::Status Run(const Flags& flags) {
   AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags.Text("device"), flags.Number("threads")));
   Json rows = Json::array();
-  for (const std::int64_t batch : flags.Numbers("batch")) {
-    const Bench bench{.setup = {.patch = flags.Number("patch"),
+  for (const Case& one : CasesOf(flags)) {
+    const std::int64_t batch = one.batch;
+    const Bench bench{.setup = {.network = one.network,
+                                .patch = flags.Number("patch"),
                                 .filters = flags.Number("filters"),
                                 .batch = batch,
                                 .micro_batch = batch,
@@ -190,8 +208,9 @@ absl::Status Run(const Flags& flags) {
 int main(int argc, char** argv) {
   const amaes::Flags flags(argc, argv,
                            {{"device", "gpu"},
+                            {"networks", "unet_b"},
                             {"patch", "128"},
-                            {"filters", "32"},
+                            {"filters", "0"},
                             {"batch", "2,8"},
                             {"precision", "bf16"},
                             {"warmup", "10"},

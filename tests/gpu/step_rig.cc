@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -15,7 +16,7 @@
 #include "libs/base/files.h"
 #include "libs/base/rng.h"
 #include "libs/draws/draws.h"
-#include "libs/models/unet.h"
+#include "libs/models/model_registry.h"
 #include "libs/train/progress_meter.h"
 #include "services/worker/device.h"
 
@@ -34,9 +35,11 @@ namespace {
 }
 
 std::unique_ptr<Network> MakeOn(const StepSetup& setup) {
-  std::unique_ptr<Network> network = MakeUNet({.filters = setup.filters, .seed = 3});
-  network->To(setup.device, setup.type);
-  return network;
+  absl::StatusOr<std::unique_ptr<Network>> network =
+      MakeNetwork({.name = setup.network, .filters = setup.filters, .seed = 3});
+  TORCH_CHECK(network.ok(), network.status().ToString());
+  (*network)->To(setup.device, setup.type);
+  return *std::move(network);
 }
 
 std::vector<BucketPlan> PlanOf(const Network& network) {
@@ -70,6 +73,8 @@ std::vector<std::int64_t> Flags::Numbers(const std::string& name) const {
   return numbers;
 }
 
+std::vector<std::string> Flags::Words(const std::string& name) const { return absl::StrSplit(Text(name), ','); }
+
 std::vector<Sample> RandomSamples(std::int64_t count, std::int64_t patch) {
   std::vector<Sample> samples(count);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -78,7 +83,12 @@ std::vector<Sample> RandomSamples(std::int64_t count, std::int64_t patch) {
     samples[i].shape = Cube(patch);
     samples[i].input.resize(VoxelCount(samples[i].shape));
     RandomStream stream(/*seed=*/1, Purpose::kPhantom, i);
-    for (float& voxel : samples[i].input) voxel = static_cast<float>(stream.NextUint32() >> 24) / 256.0f;
+    float* voxel = samples[i].input.data();
+    for (std::int64_t place = 0; place < patch * patch * patch; ++place) {
+      const std::int64_t half = patch / 2, x = place / (patch * patch), y = place / patch % patch, z = place % patch;
+      const auto eighth = static_cast<int>(x / half * 4 + y / half * 2 + z / half);
+      *voxel++ = std::ldexp(static_cast<float>(stream.NextUint32() >> 24), -8 - eighth % 5);
+    }
   }
   return samples;
 }

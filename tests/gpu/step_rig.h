@@ -29,13 +29,15 @@ class Flags {
   const std::string& Text(const std::string& name) const { return values_.at(name); }
   std::int64_t Number(const std::string& name) const;                // ends the process when it is none
   std::vector<std::int64_t> Numbers(const std::string& name) const;  // separated by commas
+  std::vector<std::string> Words(const std::string& name) const;     // separated by commas
 
  private:
   std::map<std::string, std::string> values_;
 };
 
 struct StepSetup {
-  std::int64_t patch = 128, filters = 32;
+  std::string network = "unet_b";
+  std::int64_t patch = 128, filters = 0;    // 0 = the name's own width
   std::int64_t batch = 2, micro_batch = 2;  // samples per step and per forward pass
   c10::ScalarType type = at::kFloat;
   bool bf16 = false;  // autocast
@@ -45,10 +47,11 @@ struct StepSetup {
 inline constexpr std::int64_t kToken = 4;
 inline constexpr double kMaskRatio = 0.6;
 
-// Voxels are multiples of 1/256 in [0, 1): bfloat16 holds them exactly, so all precisions see the same input.
+// Noise in [0, 1) of 8 significant bits: bfloat16 holds it exactly, so all precisions see the same input. Of another strength in each
+// eighth of the volume: else norms over the few voxels of the lowest level see almost no variance, and gradients are rounding.
 std::vector<Sample> RandomSamples(std::int64_t count, std::int64_t patch);
 
-// A network with its optimiser, as the training loop puts them together. Throws c10::Error.
+// A network with its optimiser, as the training loop puts them together. `setup.network` is one of Networks(). Throws c10::Error.
 class StepRig {
  public:
   StepRig(const StepSetup& setup, std::unique_ptr<Communicator> communicator);

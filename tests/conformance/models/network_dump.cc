@@ -1,7 +1,8 @@
 // A network's initial weights, and what it makes of random volumes while it trains: what peers of the tests repeat.
 // Usage: network_dump FOLDER NAME FILTERS DxHxW IN OUT FORM STEPS f32|f64 BATCH
 // NAME may be script:PATH. FORM is a row of kForms. Writes model.safetensors, and of step N stepN.safetensors (input, target, mask,
-// output0 …); step 0 has its gradients in gradients.safetensors; losses.txt has a line per step.
+// output0 …); step 0 has its gradients in gradients.safetensors; losses.txt has a line per step. Computes where
+// AMAES_TEST_DEVICE says.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
 #include "tests/conformance/models/network_run.h"
+#include "tests/gpu/test_device.h"
 
 namespace amaes {
 namespace {
@@ -47,7 +49,7 @@ absl::Status Write(const Folder& path, const std::vector<NamedTensor>& tensors) 
   std::vector<at::Tensor> kept;
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().contiguous());
+    kept.push_back(tensor.detach().to(at::kCPU).contiguous());
     const TensorType type = tensor.scalar_type() == at::kDouble ? TensorType::kF64
                             : tensor.scalar_type() == at::kLong ? TensorType::kI64
                                                                 : TensorType::kF32;
@@ -71,9 +73,10 @@ absl::Status WriteStep(const Folder& folder, const Network& network, int number,
   return Write(folder / "gradients.safetensors", gradients);
 }
 
-absl::Status Dump(const Folder& folder, const NetworkRunOptions& options) {
+absl::Status Dump(const Folder& folder, NetworkRunOptions options) {
+  AMAES_ASSIGN_OR_RETURN(options.device, TestDevice());
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, MakeNetwork(options.network));
-  network->To(at::kCPU, options.float64 ? at::kDouble : at::kFloat);
+  network->To(options.device, options.float64 ? at::kDouble : at::kFloat);
   std::vector<NamedTensor> model = network->parameters();
   model.insert(model.end(), network->buffers().begin(), network->buffers().end());
   AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", model));

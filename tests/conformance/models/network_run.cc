@@ -62,8 +62,8 @@ MaskedBatch RandomBatch(const NetworkRunOptions& options, int number) {
     sample.token_mask = DrawTokenMask(kSeed, sample.position, options.patch, kToken, kMasked);
     pointers.push_back(&sample);
   }
-  MaskedBatch batch = MakeMaskedBatch(pointers, kToken, at::kCPU);
-  batch.target = values(options.network.out_channels, 2 * number + 1);
+  MaskedBatch batch = MakeMaskedBatch(pointers, kToken, options.device);
+  batch.target = values(options.network.out_channels, 2 * number + 1).to(options.device);
   return batch;
 }
 
@@ -108,7 +108,8 @@ absl::StatusOr<std::vector<double>> RunNetwork(const Network& network, const Net
       status.Update(buckets.FinishBackward());
       status.Update(buckets.Wait());
       status.Update(each(number, step));
-      optimizer.Step(buckets.flat(), options.learning_rate, number + 1, at::full({}, 1.0f), at::full({}, 0.0f));
+      optimizer.Step(buckets.flat(), options.learning_rate, number + 1, at::full({}, 1.0f, options.device),
+                     at::full({}, 0.0f, options.device));
     }
   });
   AMAES_RETURN_IF_ERROR(thrown);

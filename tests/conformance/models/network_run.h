@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <functional>
 #include <vector>
@@ -22,6 +23,7 @@ struct NetworkRunOptions {
   double learning_rate = 1e-3;  // AdamW, everything else its default
   bool float64 = false;
   LossRegion region = LossRegion::kWhole;  // of a network for reconstruction
+  c10::Device device = at::kCPU;           // where the network is
 };
 
 struct NetworkRunStep {

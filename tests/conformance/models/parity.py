@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("AMAES_TEST_THREADS", "1")))
 PROGRAM = pathlib.Path(os.environ["AMAES_BUILD_DIR"]) / "tests" / "network_dump"
 TOKEN, RATIO = 4, 0.6
 

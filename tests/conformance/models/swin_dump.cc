@@ -1,5 +1,5 @@
 // What test_swin_unetr_yucca.py compares with MONAI and PyTorch, as safetensors: SwinUNETR with each of its decoders.
-// Usage: swin_dump FOLDER
+// Usage: swin_dump FOLDER. Computes where AMAES_TEST_DEVICE says.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -27,6 +27,7 @@
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/gradient_buckets.h"
 #include "libs/train/train_step.h"
+#include "tests/gpu/test_device.h"
 
 namespace amaes {
 namespace {
@@ -51,7 +52,7 @@ absl::Status Write(const fs::path& path, const Tensors& tensors) {
   std::vector<at::Tensor> kept;
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().contiguous());
+    kept.push_back(tensor.detach().to(at::kCPU).contiguous());
     const TensorType type = tensor.scalar_type() == at::kLong     ? TensorType::kI64
                             : tensor.scalar_type() == at::kDouble ? TensorType::kF64
                                                                   : TensorType::kF32;
@@ -82,7 +83,7 @@ Tensors OutputsOf(const Network& network, const at::Tensor& input) {
 
 // One forward and backward pass, in the network's type. The loss is the mean square of every output, from 0.5.
 Tensors Pass(const Network& network, const Shape3& patch) {
-  const at::Tensor input = RandomVolume(patch, 0).to(network.parameters().front().tensor.scalar_type());
+  const at::Tensor input = RandomVolume(patch, 0).to(network.parameters().front().tensor.options());
   Tensors result = OutputsOf(network, input);
   at::Tensor loss = at::zeros({}, input.options());
   for (const NamedTensor& output : result) loss = loss + (output.tensor - 0.5).square().mean();
@@ -99,6 +100,7 @@ Tensors Pass(const Network& network, const Shape3& patch) {
 // Ten steps of AdamW in double, each on a patch of its own, and their losses: the mean square of every output, a volume's from the
 // target, a vector's from 0.5.
 absl::StatusOr<Tensors> Train(const Network& network) {
+  const at::TensorOptions options = network.parameters().front().tensor.options();
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network.parameters()) sizes.push_back(parameter.tensor.numel());
   const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
@@ -110,8 +112,9 @@ absl::StatusOr<Tensors> Train(const Network& network) {
   for (int step = 0; step < kSteps; ++step) {
     buckets.BeginStep(step + 1);
     buckets.ExpectLastBackward();
-    const at::Tensor input = RandomVolume(kTwo, 2 * step), target = RandomVolume(kTwo, 2 * step + 1);
-    at::Tensor loss = at::zeros({}, at::kDouble);
+    const at::Tensor input = RandomVolume(kTwo, 2 * step).to(options);
+    const at::Tensor target = RandomVolume(kTwo, 2 * step + 1).to(options);
+    at::Tensor loss = at::zeros({}, options);
     for (const NamedTensor& output : OutputsOf(network, input)) {
       const at::Tensor error = output.tensor.dim() == 5 ? output.tensor - target : output.tensor - 0.5;
       loss = loss + error.square().mean();
@@ -119,7 +122,8 @@ absl::StatusOr<Tensors> Train(const Network& network) {
     loss.backward();
     AMAES_RETURN_IF_ERROR(buckets.FinishBackward());
     AMAES_RETURN_IF_ERROR(buckets.Wait());
-    optimizer.Step(buckets.flat(), kLearningRate, step + 1, at::full({}, 1.0f), at::full({}, 0.0f));
+    optimizer.Step(buckets.flat(), kLearningRate, step + 1, at::full({}, 1.0f, options.device()),
+                   at::full({}, 0.0f, options.device()));
     losses.push_back(loss.detach());
     result.push_back({absl::StrCat("input", step), input});
     result.push_back({absl::StrCat("target", step), target});
@@ -128,16 +132,17 @@ absl::StatusOr<Tensors> Train(const Network& network) {
   return result;
 }
 
-absl::Status DumpSmall(const fs::path& folder, const std::string& name, Decoder decoder) {
+absl::Status DumpSmall(const fs::path& folder, const std::string& name, Decoder decoder, c10::Device device) {
   const std::unique_ptr<Network> network = MakeSwinUnetr({.name = "swin_unetr",
                                                           .filters = 12,
                                                           .seed = 3,
                                                           .out_channels = decoder == Decoder::kStandard ? 2 : 1,
                                                           .decoder = decoder});
+  network->To(device, at::kFloat);
   AMAES_RETURN_IF_ERROR(WriteModel(folder / (name + "-model.safetensors"), *network));
   AMAES_RETURN_IF_ERROR(Write(folder / (name + "-float.safetensors"), Pass(*network, kTwo)));
   if (decoder == Decoder::kLight) return absl::OkStatus();  // in double: network_dump's
-  network->To(at::kCPU, at::kDouble);
+  network->To(device, at::kDouble);
   AMAES_RETURN_IF_ERROR(Write(folder / (name + "-double.safetensors"), Pass(*network, kTwo)));
   AMAES_ASSIGN_OR_RETURN(const Tensors steps, Train(*network));
   return Write(folder / (name + "-steps.safetensors"), steps);
@@ -165,12 +170,12 @@ Sample SampleAt(std::int64_t position) {
 
 // SwinUNETR's own pretraining on three samples, of which the first two are a group: patches, draws, views and sums in
 // double. Then one step in float32, and what is written as a checkpoint.
-absl::Status DumpPretraining(const fs::path& folder) {
+absl::Status DumpPretraining(const fs::path& folder, c10::Device device) {
   constexpr std::uint64_t kSeed = 21;
   constexpr std::int64_t kGroup = 2;
   const std::unique_ptr<Network> network =
       MakeSwinUnetr({.name = "swin_unetr", .filters = 12, .seed = 3, .decoder = Decoder::kHeads});
-  const SwinObjective objective({.views = {.draw_seed = kSeed, .group = kGroup}});
+  const SwinObjective objective({.views = {.draw_seed = kSeed, .group = kGroup}, .device = device});
   const std::vector<Sample> samples{SampleAt(0), SampleAt(1), SampleAt(2)};
   Tensors result;
   for (const Sample& sample : samples) {
@@ -191,12 +196,12 @@ absl::Status DumpPretraining(const fs::path& folder) {
   {
     // The objective on the same weights in double, in micro-batches of a group.
     const c10::AutoGradMode no_gradients(false);
-    network->To(at::kCPU, at::kDouble);
+    network->To(device, at::kDouble);
     AMAES_ASSIGN_OR_RETURN(std::vector<double> sums, EvaluateCrops(objective, *network, samples, kGroup));
     const at::Tensor values = at::empty({static_cast<std::int64_t>(sums.size())}, at::kDouble);
     std::copy(sums.begin(), sums.end(), values.mutable_data_ptr<double>());
     result.push_back({"sums", values});
-    network->To(at::kCPU, at::kFloat);
+    network->To(device, at::kFloat);
   }
   AMAES_RETURN_IF_ERROR(Write(folder / "pretraining.safetensors", result));
   std::vector<std::int64_t> sizes;
@@ -206,7 +211,7 @@ absl::Status DumpPretraining(const fs::path& folder) {
   AdamW optimizer(network->parameters(), plan, AdamWOptions{});
   GradientBuckets buckets(network->parameters(), plan, *communicator, {});
   TrainStep step(objective, *network, buckets, optimizer, *communicator,
-                 {.global_batch = 2, .micro_batch = 2, .lanes = 2});
+                 {.global_batch = 2, .micro_batch = 2, .lanes = 2, .device = device});
   std::size_t next = 0;
   AMAES_RETURN_IF_ERROR(step.ComputeGradients(1, [&]() -> absl::StatusOr<Sample> { return samples[next++]; }, {}));
   AMAES_RETURN_IF_ERROR(step.Update(1, kLearningRate).status());
@@ -216,14 +221,16 @@ absl::Status DumpPretraining(const fs::path& folder) {
 }
 
 absl::Status Dump(const fs::path& folder) {
-  AMAES_RETURN_IF_ERROR(DumpPretraining(folder));
-  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "segmentation", Decoder::kStandard));
-  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "masked", Decoder::kLight));
-  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "heads", Decoder::kHeads));
+  AMAES_ASSIGN_OR_RETURN(const c10::Device device, TestDevice());
+  AMAES_RETURN_IF_ERROR(DumpPretraining(folder, device));
+  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "segmentation", Decoder::kStandard, device));
+  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "masked", Decoder::kLight, device));
+  AMAES_RETURN_IF_ERROR(DumpSmall(folder, "heads", Decoder::kHeads, device));
   const std::unique_ptr<Network> full =
       MakeSwinUnetr({.name = "swin_unetr", .filters = 48, .seed = 4, .out_channels = 2, .decoder = Decoder::kStandard});
+  full->To(device, at::kFloat);
   AMAES_RETURN_IF_ERROR(WriteModel(folder / "full-model.safetensors", *full));
-  const at::Tensor input = RandomVolume(kCube, 0).to(at::kFloat);
+  const at::Tensor input = RandomVolume(kCube, 0).to(device, at::kFloat);
   const c10::AutoGradMode no_gradients(false);
   return Write(folder / "full-float.safetensors", {{"input", input}, {"output", full->Forward(input)}});
 }

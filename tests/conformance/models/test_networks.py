@@ -3,46 +3,11 @@
 import pytest
 from torch import nn
 
-from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
 from parity import Dump, check, check_full_width, check_losses
+from peers import LightResEnc, residual_encoder_unet
 from reference_unet import LightUNet
 
 PRECISIONS = ["f64", "f32"]
-
-
-def residual_encoder_unet(filters, inputs, outputs, deep):
-    """nnU-Net's plan ResEnc-L: six stages, at most ten times the first width."""
-    widths = [min(filters << i, 10 * filters) for i in range(6)]
-    return ResidualEncoderUNet(
-        inputs, 6, widths, nn.Conv3d, 3, [1, 2, 2, 2, 2, 2], [1, 3, 4, 6, 6, 6], outputs, 1, True, nn.InstanceNorm3d,
-        {"eps": 1e-5, "affine": True}, None, None, nn.LeakyReLU, {"inplace": True}, deep,
-    )
-
-
-class LightResEnc(nn.Module):
-    """The same encoder; a decoder that never sees its levels, and one output."""
-
-    def __init__(self, filters, inputs=1):
-        super().__init__()
-        self.encoder = residual_encoder_unet(filters, inputs, 1, False).encoder
-        widths = self.encoder.output_channels
-        self.decoder = nn.Module()
-        self.decoder.stages = nn.ModuleList()
-        self.decoder.transpconvs = nn.ModuleList()
-        for coarse, fine in zip(widths[:0:-1], widths[-2::-1]):
-            unit = nn.Module()
-            unit.convs = nn.ModuleList([nn.Module()])
-            unit.convs[0].conv = nn.Conv3d(fine, fine, 3, padding=1)
-            unit.convs[0].norm = nn.InstanceNorm3d(fine, affine=True)
-            self.decoder.stages.append(unit)
-            self.decoder.transpconvs.append(nn.ConvTranspose3d(coarse, fine, 2, 2))
-        self.decoder.seg_layers = nn.ModuleDict({"4": nn.Conv3d(filters, 1, 1)})
-
-    def forward(self, x):
-        x = self.encoder(x)[-1]
-        for up, unit in zip(self.decoder.transpconvs, self.decoder.stages):
-            x = nn.functional.leaky_relu(unit.convs[0].norm(unit.convs[0].conv(up(x))), 0.01)
-        return self.decoder.seg_layers["4"](x)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

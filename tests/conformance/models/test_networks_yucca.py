@@ -5,17 +5,7 @@ import torch
 from torch import nn
 
 from parity import Dump, check, check_full_width, check_losses
-from reference_unet import LightDecoder
-from yucca.modules.networks.networks.MedNeXt import MedNeXt
-from yucca.modules.networks.networks.UNet import UNet
-
-BLOCKS = {"mednext_m": [3, 4, 4, 4, 4, 4, 4, 4, 3], "mednext_l": [3, 4, 8, 8, 8, 8, 8, 4, 3]}
-EXPANSIONS = {"mednext_m": [2, 3, 4, 4, 4, 4, 4, 3, 2], "mednext_l": [3, 4, 8, 8, 8, 8, 8, 4, 3]}
-ENCODER = ("stem", "enc_block_", "down_", "bottleneck")
-
-
-def yucca_unet(filters, inputs, outputs):
-    return UNet(inputs, outputs, filters, conv_op=nn.Conv3d, norm_op=nn.InstanceNorm3d, dropout_op=nn.Dropout3d, deep_supervision=True)
+from peers import MedNeXtWithUNetDecoder, yucca_unet
 
 
 class AblatedUNet(nn.Module):
@@ -54,42 +44,6 @@ class AblatedUNet(nn.Module):
 
 def unet_name(name):
     return ("encoder." if name.startswith(("in_conv", "encoder_conv")) else "pred_head.") + name
-
-
-class MedNeXtWithUNetDecoder(nn.Module):
-    """yucca's MedNeXt down to its bottleneck; then yucca's U-Net from there up, or the light decoder."""
-
-    def __init__(self, name, filters, inputs, outputs, light):
-        super().__init__()
-        whole = MedNeXt(
-            inputs, outputs, nn.Conv3d, filters, EXPANSIONS[name], kernel_size=3, block_counts=BLOCKS[name], checkpoint_style=None
-        )
-        self.encoder = nn.Module()
-        for part, module in whole.named_children():
-            if part.startswith(ENCODER):
-                self.encoder.add_module(part, module)
-        if light:
-            self.rec_head = LightDecoder(filters)
-        else:
-            self.pred_head = nn.Module()
-            for part, module in yucca_unet(filters, inputs, outputs).named_children():
-                if part.startswith(("upsample", "decoder_conv", "out_conv", "ds_out_conv")):
-                    self.pred_head.add_module(part, module)
-
-    def forward(self, x):
-        features, x = [], self.encoder.stem(x)
-        for level in range(4):
-            features.append(getattr(self.encoder, f"enc_block_{level}")(x))
-            x = getattr(self.encoder, f"down_{level}")(features[-1])
-        x = self.encoder.bottleneck(x)
-        if hasattr(self, "rec_head"):
-            return self.rec_head(x)
-        outputs = []
-        for j in range(4):
-            outputs.append(getattr(self.pred_head, f"ds_out_conv{j}")(x))
-            up = getattr(self.pred_head, f"upsample{j + 1}")(x)
-            x = getattr(self.pred_head, f"decoder_conv{j + 1}")(torch.cat([up, features[3 - j]], dim=1))
-        return [self.pred_head.out_conv(x), *reversed(outputs)]
 
 
 @pytest.mark.parametrize("precision", ["f64", "f32"])

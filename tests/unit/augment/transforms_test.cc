@@ -1,4 +1,5 @@
-// The tensor path against the path of the loader's threads: the same draws, the same fields of noise, 1e-4.
+// The tensor path, where AMAES_TEST_DEVICE says, against the path of the loader's threads: the same draws, the same fields of noise,
+// 1e-4.
 #include <ATen/ops/from_blob.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include "libs/transform/intensity.h"
 #include "libs/transform/noise_field.h"
 #include "libs/volume/phantom.h"
+#include "tests/gpu/test_device.h"
 
 namespace amaes {
 namespace {
@@ -27,12 +29,18 @@ std::vector<float> Phantom01(const Shape3& shape) {
   return voxels;
 }
 
+c10::Device Device() {
+  static const absl::StatusOr<c10::Device> device = TestDevice();
+  EXPECT_TRUE(device.ok()) << device.status();
+  return device.value_or(at::kCPU);
+}
+
 at::Tensor Tensor(std::vector<float>& values, const std::vector<std::int64_t>& shape) {
-  return at::from_blob(values.data(), shape, at::kFloat).clone();
+  return at::from_blob(values.data(), shape, at::kFloat).clone().to(Device());
 }
 
 double Difference(const at::Tensor& tensor, const std::vector<float>& values) {
-  const at::Tensor flat = tensor.contiguous();
+  const at::Tensor flat = tensor.to(at::kCPU).contiguous();
   EXPECT_EQ(flat.numel(), static_cast<std::int64_t>(values.size()));
   const float* p = flat.const_data_ptr<float>();
   double most = 0;

@@ -1,5 +1,6 @@
 // What every communicator promises, over the kinds that run without a GPU. Ranks are threads.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <cstring>
@@ -297,6 +298,19 @@ TEST(SingleCommunicatorTest, EveryCollectiveIsTheIdentity) {
   EXPECT_EQ(communicator->Broadcast(BufferOf(values), 0), absl::OkStatus());
   EXPECT_EQ(values[0], 1.5f);
   EXPECT_TRUE(std::signbit(values[1]));
+}
+
+// One GPU: the buffers are the GPU's, and the host cannot read them.
+TEST(SingleCommunicatorTest, LeavesBuffersAlone) {
+  constexpr std::size_t kBytes = 4096;
+  void* const page = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  const Buffer buffer{.data = page, .count = kBytes / sizeof(float), .type = DataType::kFloat32};
+  auto communicator = MakeSingleCommunicator();
+  EXPECT_EQ(communicator->AllReduceSum(buffer), absl::OkStatus());
+  EXPECT_EQ(communicator->Broadcast(buffer, 0), absl::OkStatus());
+  EXPECT_EQ(communicator->Synchronize(), absl::OkStatus());
+  munmap(page, kBytes);
 }
 
 TEST(LocalCommunicatorTest, DifferentCollectivesAreOurMistake) {
