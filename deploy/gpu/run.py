@@ -170,18 +170,21 @@ def step_numerics(machine, options):
 
     def run(network):
         filters, few = NUMERICS[network]
-        sizes = ["--filters", few, "--curve-steps", 5, "--threads", 1] if machine.cpu else ["--filters", filters, "--threads", threads]
+        sizes = ["--filters", few, "--curve-steps", 5, "--threads", 1] if machine.cpu else ["--filters", filters, "--curve-steps", 10, "--threads", threads]
         path = machine.work / f"numerics-{network}.json"
         command = [machine.program("gpu_numerics"), "--network", network, "--device", machine.device(), "--json", path, *sizes]
-        done = machine.call(command, 180, check=False)
+        try:
+            done = machine.call(command, 300, check=False)
+        except StepFailed as failure:
+            return None, [f"{network}: {failure}"]
         if not path.exists():
-            raise StepFailed(f"gpu_numerics, {network}: exit code {done.returncode}\n{done.stdout[-1500:]}")
-        return dict(json.loads(path.read_text()), table=done.stdout)
+            return None, [f"{network}: exit code {done.returncode}\n{done.stdout[-1500:]}"]
+        found = json.loads(path.read_text())
+        return found, [f"{network}, {row['name']}: {row.get('error', 'beyond its bounds')}" for row in found["rows"] if not row["ok"]]
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        found = list(pool.map(run, NUMERICS))
-    return {"networks": found}, [f"{one['network']}, {row['name']}: {row.get('error', 'beyond its bounds')}"
-                                 for one in found for row in one["rows"] if not row["ok"]]
+        outcomes = list(pool.map(run, NUMERICS))
+    return {"networks": [found for found, _ in outcomes if found]}, [problem for _, problems in outcomes for problem in problems]
 
 
 def needs_peers(machine):
@@ -462,11 +465,11 @@ def parse(arguments):
     parser.add_argument("--out", default=os.environ.get("OUT") or "amaes-gpu-results", help="folder of the results")
     parser.add_argument("--only", default=",".join(STEPS), help="steps, separated by commas")
     parser.add_argument("--presets", default=",".join(PRESETS), help="presets, separated by commas")
-    parser.add_argument("--minutes", type=float, help="in all (default 20; 60 with --cpu)")
+    parser.add_argument("--minutes", type=float, help="in all (default 30; 60 with --cpu)")
     parser.add_argument("--cpu", action="store_true", help="a rehearsal without a GPU, at tiny sizes")
     options = parser.parse_args(arguments)
     options.steps, options.presets = options.only.split(","), options.presets.split(",")
-    options.minutes = options.minutes or (60 if options.cpu else 20)
+    options.minutes = options.minutes or (60 if options.cpu else 30)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
     return options

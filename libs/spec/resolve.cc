@@ -142,7 +142,7 @@ double AssumedSamplesPerSecond(const JobSpec& spec, std::string& basis) {
   const auto flops = static_cast<double>(EstimateSpec(spec).flops_per_sample);
   if (flops == 0) return 0;
   // Sustained, networks of this kind: docs/job-spec.md.
-  constexpr double kGpuBf16 = 100e12, kGpuFp32 = 30e12, kCpuThread = 40e9;
+  constexpr double kGpuBf16 = 50e12, kGpuFp32 = 30e12, kCpuThread = 40e9;
   const bool gpu = job.device == "gpu";
   const double threads = gpu ? 1 : static_cast<double>(job.threads_per_worker);
   const double rate = threads * (!gpu ? kCpuThread : job.precision == "bf16" ? kGpuBf16 : kGpuFp32);
