@@ -165,6 +165,7 @@ struct FinetuneSpec : TrainingSpec {
     bool scratch = false;                   // the same job from random weights: the matched control
     bool load_decoder = false;              // layers of the decoder too, where they fit
     bool allow_mismatch = false;            // an encoder that does not fit in full is taken as far as it does
+    bool any_contract = false;              // also one that was trained on volumes of another contract
     std::int64_t freeze_encoder_steps = 0;  // first steps in which the decoder trains alone
     std::string weights = "auto";           // trained | average | auto: the moving average where there is one
     std::string path{}, sha256{};           // of the weights; filled at submit

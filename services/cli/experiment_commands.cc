@@ -64,25 +64,52 @@ absl::StatusOr<v1::Job> SubmitOne(Context& context, const ExperimentJob& job, co
   return absl::ResourceExhaustedError(absl::StrCat(job.key, " failed ", kMostTries, " times"));
 }
 
+// How the volumes of a dataset were prepared, as the service writes it.
+absl::StatusOr<std::string> ContractOf(Context& context, const std::string& dataset, std::int64_t version) {
+  v1::GetDatasetVersionRequest request;
+  request.set_name(dataset);
+  request.set_version(version);
+  const auto stub = context.Stub<v1::DatasetService>();
+  AMAES_ASSIGN_OR_RETURN(const v1::DatasetVersion found,
+                         Call(*stub, &v1::DatasetService::Stub::GetDatasetVersion, request));
+  return found.contract();
+}
+
+// Whether a finetuning reads volumes that were prepared as those of the job that it takes its encoder from.
+absl::Status CheckContracts(Context& context, const JobSpec& pretraining, const JobSpec& finetuning) {
+  if (finetuning.finetune.init.any_contract) return absl::OkStatus();
+  const TrainingSpec::Dataset &there = pretraining.training().dataset, &here = finetuning.training().dataset;
+  AMAES_ASSIGN_OR_RETURN(const std::string trained, ContractOf(context, there.name, there.version));
+  AMAES_ASSIGN_OR_RETURN(const std::string read, ContractOf(context, here.name, here.version));
+  if (trained == read) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("volumes of ", here.name, " were prepared under another contract than those of ", there.name,
+                   ", which its encoder was trained on (amaes dataset show): make one of them anew, or set "
+                   "init.any_contract: true"));
+}
+
 // What submitting the first jobs only would leave for later, hours after them: the datasets that finetuning and evaluations name,
-// their labels and channels. A finetuning is checked as if from scratch, once per arm.   - InvalidArgument: every problem.
+// their labels, channels and contracts. A finetuning is checked as if from scratch, once per arm.
+//   - InvalidArgument: every problem.
 absl::Status Preflight(Context& context, const Experiment& experiment) {
-  const auto datasets = context.Stub<v1::DatasetService>();
   std::vector<std::string> problems;
   const auto note = [&](const ExperimentJob& job, const absl::Status& status) {
     if (!status.ok()) problems.push_back(absl::StrCat(job.key, ": ", status.message()));
+    return status.ok();
   };
+  std::map<std::string, JobSpec> sound;
   for (const ExperimentJob& job : experiment.jobs) {
     ParsedSpec parsed = SpecOfExperimentJob(job, "");
     if (parsed.spec.kind == JobKind::kFinetune) parsed.spec.finetune.init.scratch = true;
     if (parsed.spec.kind == JobKind::kEvaluate) {
-      v1::GetDatasetVersionRequest request;
-      request.set_name(parsed.spec.evaluate.dataset.name);
-      request.set_version(parsed.spec.evaluate.dataset.version);
-      note(job, Call(*datasets, &v1::DatasetService::Stub::GetDatasetVersion, request).status());
+      const EvaluateSpec::Dataset& dataset = parsed.spec.evaluate.dataset;
+      note(job, ContractOf(context, dataset.name, dataset.version).status());
     } else if (parsed.spec.kind != JobKind::kFinetune ||
                static_cast<std::int64_t>(parsed.spec.finetune.seed) == experiment.seeds.front()) {
-      note(job, CreateJob(context, parsed, "", /*validate_only=*/true).status());
+      if (!note(job, CreateJob(context, parsed, "", /*validate_only=*/true).status())) continue;
+      sound.emplace(job.key, parsed.spec);
+      const auto pretraining = sound.find(job.from);
+      if (pretraining != sound.end()) note(job, CheckContracts(context, pretraining->second, parsed.spec));
     }
   }
   if (problems.empty()) return absl::OkStatus();

@@ -165,9 +165,9 @@ absl::Status Engine::ResolveInit(const JobSpec& spec, const std::string& contrac
   }
   if (!defect.empty() && !init.allow_mismatch) return refuse(UnlessAllowed(defect));
   const std::string difference = contract_json.empty() ? "" : ContractDifference(file->contract_json, contract_json);
-  if (!difference.empty() && !init.allow_mismatch) {
+  if (!difference.empty() && !init.any_contract) {
     return refuse(
-        absl::StrCat(difference, ": take a dataset of the encoder's contract, or set init.allow_mismatch: true"));
+        absl::StrCat(difference, ": take a dataset of the encoder's contract, or set init.any_contract: true"));
   }
   for (const std::string& mismatch : {defect, difference}) {
     if (!mismatch.empty())
