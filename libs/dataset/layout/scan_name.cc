@@ -50,8 +50,8 @@ constexpr std::array<absl::string_view, 32> kLabelWords = {
 // BIDS entities whose values are free text and say nothing about what the file is.
 constexpr std::array<absl::string_view, 6> kFreeEntities = {"sub-", "ses-", "acq-", "task-", "run-", "dir-"};
 
-template <std::size_t N>
-bool Contains(const std::array<absl::string_view, N>& words, absl::string_view word) {
+template <std::size_t kCount>
+bool Contains(const std::array<absl::string_view, kCount>& words, absl::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
