@@ -16,7 +16,8 @@ usage() {
   The kit needs Linux on x86-64 with glibc 2.36, an NVIDIA driver for CUDA 13, and a python3 with torch 2.11; no network, no root, no
   compiler. On a machine without this repository: tar xf amaes-gpu-kit.tar.gz && ./amaes-gpu-kit/run
   It checks numbers against the CPU and every network against its authors', augmentation, NCCL at world size 1, a job of U-Net B at 128³
-  with a kill in the middle and every preset, and times a step of every network beside PyTorch; some twenty minutes in all. Results: results.json, report.md, log.txt.
+  with a kill in the middle and every preset, and times a step of every network beside PyTorch; some twenty minutes in all.
+  Results: results.json, report.md, log.txt.
   --out DIR      where results go (default $OUT, else ./amaes-gpu-results)
   --only A,B     some of the steps: environment, programs, numerics, parity, augment, nccl, job, presets, bench, networks
   --presets A,B  some of the presets (default all)

@@ -45,9 +45,7 @@ struct Bounds {
 constexpr Bounds kFloat64Bounds{.output = 1e-9, .loss = 1e-9, .gradient = 1e-9, .gradient_norm = 1e-9, .curve = 1e-7};
 constexpr Bounds kFloat32Bounds{.output = 1e-5, .loss = 1e-5, .gradient = 5e-3, .gradient_norm = 5e-3, .curve = 1e-2};
 constexpr Bounds kBfloat16Bounds{.output = 3e-2, .loss = 1e-2, .gradient = 3e-2, .gradient_norm = 3e-2, .curve = 3e-2};
-// Rounding itself, on the CPU: a yardstick.
-constexpr Bounds kCpuFloat32Bounds{
-    .output = 5e-5, .loss = 1e-5, .gradient = 2e-2, .gradient_norm = 5e-3, .curve = 1e-2};
+// Rounding itself, on the CPU.
 constexpr Bounds kCpuBfloat16Bounds{.output = 1e-1, .loss = 1e-2, .gradient_norm = 3e-2};
 
 struct Variant {
@@ -202,14 +200,16 @@ Json Compare(const Variant& variant, const Bounds& bounds, const Outcome& got, c
 }
 
 std::vector<Variant> VariantsOf(c10::Device device, const Problem& problem) {
-  std::vector<Variant> variants = {{.name = "cpu float32", .bounds = kCpuFloat32Bounds}};
+  Bounds float32 = kFloat32Bounds;
+  if (problem.network == "resenc_l") float32.output = 2e-5;  // docs/adr/0018
+  std::vector<Variant> variants = {{.name = "cpu float32", .bounds = float32}};
   // Below, and in the training, LibTorch's bfloat16 gradient on the CPU is wrong (docs/adr/0013).
   if (problem.patch >= 4 * FindNetwork(problem.network)->multiple) {
     variants.push_back({.name = "cpu bfloat16", .bf16 = true, .training = false, .bounds = kCpuBfloat16Bounds});
   }
   if (device.is_cpu()) return variants;
   variants.push_back({.name = "gpu float64", .device = device, .type = at::kDouble, .bounds = kFloat64Bounds});
-  const Variant gpu{.name = "gpu float32", .device = device, .bounds = kFloat32Bounds, .yardstick = "cpu float32"};
+  const Variant gpu{.name = "gpu float32", .device = device, .bounds = float32, .yardstick = "cpu float32"};
   variants.push_back(gpu);
   Variant nccl = gpu;
   nccl.name = "gpu float32, NCCL at W = 1";
@@ -227,7 +227,7 @@ std::vector<Variant> VariantsOf(c10::Device device, const Problem& problem) {
 
 absl::StatusOr<bool> Run(const Flags& flags) {
   if (FindNetwork(flags.Text("network")) == nullptr) return absl::InvalidArgumentError("--network: unknown");
-  AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags.Text("device"), flags.Number("threads")));
+  AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags));
   const Problem problem{.network = flags.Text("network"),
                         .patch = flags.Number("patch"),
                         .filters = flags.Number("filters"),

@@ -179,7 +179,7 @@ std::vector<Case> CasesOf(const Flags& flags) {
 }
 
 absl::Status Run(const Flags& flags) {
-  AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags.Text("device"), flags.Number("threads")));
+  AMAES_ASSIGN_OR_RETURN(const c10::Device device, OpenDevice(flags));
   Json rows = Json::array();
   for (const Case& one : CasesOf(flags)) {
     const std::int64_t batch = one.batch;

@@ -18,7 +18,7 @@
 #include "libs/draws/draws.h"
 #include "libs/models/model_registry.h"
 #include "libs/train/progress_meter.h"
-#include "services/worker/device.h"
+#include "tests/gpu/test_device.h"
 
 namespace amaes {
 namespace {
@@ -107,11 +107,10 @@ StepRig::StepRig(const StepSetup& setup_in, std::unique_ptr<Communicator> commun
             .lanes = setup.batch,
             .device = setup.device}) {}
 
-absl::StatusOr<c10::Device> OpenDevice(const std::string& name, std::int64_t threads) {
-  if (name != "cpu" && name != "gpu") return absl::InvalidArgumentError("--device: cpu or gpu");
-  PretrainSpec spec;
-  spec.threads_per_worker = threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
-  return PrepareDevice(spec, name == "gpu" ? 0 : -1);
+absl::StatusOr<c10::Device> OpenDevice(const Flags& flags) {
+  const std::int64_t threads = flags.Number("threads");
+  return OpenDevice(flags.Text("device"), threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency()),
+                    /*deterministic=*/false);
 }
 
 void AllowTf32(bool allow) {

@@ -66,9 +66,8 @@ class StepRig {
   TrainStep step;
 };
 
-// The device as a worker prepares it: threads, cuDNN, kernel choice by timing.
-//   - FailedPrecondition: no GPU.
-absl::StatusOr<c10::Device> OpenDevice(const std::string& name, std::int64_t threads);
+// That of --device, with --threads (0: as many as the machine has). Errors as OpenDevice of a name.
+absl::StatusOr<c10::Device> OpenDevice(const Flags& flags);
 
 // TF32 for float32 convolutions and products on a GPU.
 void AllowTf32(bool allow);

@@ -3,12 +3,19 @@
 
 #include <c10/core/Device.h>
 
+#include <cstdint>
+#include <string>
+
 #include "absl/status/statusor.h"
 
 namespace amaes {
 
-// AMAES_TEST_DEVICE: cpu, also when it is not set, or gpu: the first, prepared as a worker prepares it for `deterministic: true`. Call once.
-//   - InvalidArgument: any other value.   - FailedPrecondition: no GPU.
+// cpu, or gpu: the first. As a worker prepares it: threads, cuDNN, kernel choice by timing unless `deterministic`. Call once.
+//   - InvalidArgument: any other name.   - FailedPrecondition: no GPU.
+absl::StatusOr<c10::Device> OpenDevice(const std::string& name, std::int64_t threads, bool deterministic);
+
+// That of AMAES_TEST_DEVICE: the GPU for one thread, deterministic, or the CPU as the program has it (also where it is not set). Call
+// once. Errors as OpenDevice.
 absl::StatusOr<c10::Device> TestDevice();
 
 }  // namespace amaes

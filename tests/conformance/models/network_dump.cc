@@ -13,10 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "libs/base/status_macros.h"
-#include "libs/checkpoint/safetensors.h"
 #include "libs/models/model_registry.h"
 #include "libs/models/torch_errors.h"
 #include "tests/conformance/models/network_run.h"
+#include "tests/conformance/models/write_tensors.h"
 #include "tests/gpu/test_device.h"
 
 namespace amaes {
@@ -45,41 +45,22 @@ const Form* FindForm(const std::string& name) {
   return nullptr;
 }
 
-absl::Status Write(const Folder& path, const std::vector<NamedTensor>& tensors) {
-  std::vector<at::Tensor> kept;
-  std::vector<TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().to(at::kCPU).contiguous());
-    const TensorType type = tensor.scalar_type() == at::kDouble ? TensorType::kF64
-                            : tensor.scalar_type() == at::kLong ? TensorType::kI64
-                                                                : TensorType::kF32;
-    views.push_back(
-        {.name = name,
-         .type = type,
-         .shape = tensor.sizes().vec(),
-         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
-  }
-  return WriteSafetensors(path, views, {{"format", "pt"}});
-}
-
 absl::Status WriteStep(const Folder& folder, const Network& network, int number, const NetworkRunStep& step) {
   std::vector<NamedTensor> tensors = {
       {"input", step.input}, {"target", step.target}, {"mask", step.mask.to(at::kFloat)}};
   for (std::size_t i = 0; i < step.outputs.size(); ++i) tensors.push_back({absl::StrCat("output", i), step.outputs[i]});
-  AMAES_RETURN_IF_ERROR(Write(folder / absl::StrCat("step", number, ".safetensors"), tensors));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / absl::StrCat("step", number, ".safetensors"), tensors));
   if (number > 0) return absl::OkStatus();
   std::vector<NamedTensor> gradients;
   for (const auto& [name, tensor] : network.parameters()) gradients.push_back({name, tensor.grad()});
-  return Write(folder / "gradients.safetensors", gradients);
+  return WriteTensors(folder / "gradients.safetensors", gradients);
 }
 
 absl::Status Dump(const Folder& folder, NetworkRunOptions options) {
   AMAES_ASSIGN_OR_RETURN(options.device, TestDevice());
   AMAES_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, MakeNetwork(options.network));
   network->To(options.device, options.float64 ? at::kDouble : at::kFloat);
-  std::vector<NamedTensor> model = network->parameters();
-  model.insert(model.end(), network->buffers().begin(), network->buffers().end());
-  AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", model));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / "model.safetensors", AllTensors(*network)));
   AMAES_ASSIGN_OR_RETURN(const std::vector<double> losses,
                          RunNetwork(*network, options, [&](int number, const NetworkRunStep& step) {
                            return WriteStep(folder, *network, number, step);

@@ -17,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/rng.h"
 #include "libs/base/status_macros.h"
-#include "libs/checkpoint/safetensors.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/draws/swin_draws.h"
 #include "libs/evaluate/swin_objective.h"
@@ -27,6 +26,7 @@
 #include "libs/train/checkpoint_io.h"
 #include "libs/train/gradient_buckets.h"
 #include "libs/train/train_step.h"
+#include "tests/conformance/models/write_tensors.h"
 #include "tests/gpu/test_device.h"
 
 namespace amaes {
@@ -46,29 +46,6 @@ at::Tensor RandomVolume(const Shape3& patch, std::uint64_t number) {
   RandomStream stream(11, Purpose::kPhantom, number);
   for (std::int64_t i = 0; i < volume.numel(); ++i) volume.mutable_data_ptr<double>()[i] = stream.UniformDouble();
   return volume;
-}
-
-absl::Status Write(const fs::path& path, const Tensors& tensors) {
-  std::vector<at::Tensor> kept;
-  std::vector<TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().to(at::kCPU).contiguous());
-    const TensorType type = tensor.scalar_type() == at::kLong     ? TensorType::kI64
-                            : tensor.scalar_type() == at::kDouble ? TensorType::kF64
-                                                                  : TensorType::kF32;
-    views.push_back(
-        {.name = name,
-         .type = type,
-         .shape = tensor.sizes().vec(),
-         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
-  }
-  return WriteSafetensors(path, views, {{"format", "pt"}});
-}
-
-absl::Status WriteModel(const fs::path& path, const Network& network) {
-  Tensors all = network.parameters();
-  all.insert(all.end(), network.buffers().begin(), network.buffers().end());
-  return Write(path, all);
 }
 
 Tensors OutputsOf(const Network& network, const at::Tensor& input) {
@@ -139,13 +116,13 @@ absl::Status DumpSmall(const fs::path& folder, const std::string& name, Decoder 
                                                           .out_channels = decoder == Decoder::kStandard ? 2 : 1,
                                                           .decoder = decoder});
   network->To(device, at::kFloat);
-  AMAES_RETURN_IF_ERROR(WriteModel(folder / (name + "-model.safetensors"), *network));
-  AMAES_RETURN_IF_ERROR(Write(folder / (name + "-float.safetensors"), Pass(*network, kTwo)));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / (name + "-model.safetensors"), AllTensors(*network)));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / (name + "-float.safetensors"), Pass(*network, kTwo)));
   if (decoder == Decoder::kLight) return absl::OkStatus();  // in double: network_dump's
   network->To(device, at::kDouble);
-  AMAES_RETURN_IF_ERROR(Write(folder / (name + "-double.safetensors"), Pass(*network, kTwo)));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / (name + "-double.safetensors"), Pass(*network, kTwo)));
   AMAES_ASSIGN_OR_RETURN(const Tensors steps, Train(*network));
-  return Write(folder / (name + "-steps.safetensors"), steps);
+  return WriteTensors(folder / (name + "-steps.safetensors"), steps);
 }
 
 at::Tensor BoxTensor(const std::vector<Box>& boxes) {
@@ -203,7 +180,7 @@ absl::Status DumpPretraining(const fs::path& folder, c10::Device device) {
     result.push_back({"sums", values});
     network->To(device, at::kFloat);
   }
-  AMAES_RETURN_IF_ERROR(Write(folder / "pretraining.safetensors", result));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / "pretraining.safetensors", result));
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
   const std::vector<BucketPlan> plan = PlanBuckets(sizes, BucketOptions{});
@@ -229,10 +206,10 @@ absl::Status Dump(const fs::path& folder) {
   const std::unique_ptr<Network> full =
       MakeSwinUnetr({.name = "swin_unetr", .filters = 48, .seed = 4, .out_channels = 2, .decoder = Decoder::kStandard});
   full->To(device, at::kFloat);
-  AMAES_RETURN_IF_ERROR(WriteModel(folder / "full-model.safetensors", *full));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / "full-model.safetensors", AllTensors(*full)));
   const at::Tensor input = RandomVolume(kCube, 0).to(device, at::kFloat);
   const c10::AutoGradMode no_gradients(false);
-  return Write(folder / "full-float.safetensors", {{"input", input}, {"output", full->Forward(input)}});
+  return WriteTensors(folder / "full-float.safetensors", {{"input", input}, {"output", full->Forward(input)}});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ from parity import Dump, check, check_losses
 from peers import SwinWithLightDecoder, swin_encoder
 
 SMALL, FULL = 12, 48
+ON_GPU = os.environ.get("AMAES_TEST_DEVICE") == "gpu"
 KINDS = ["segmentation", "masked", "heads"]
 IN_DOUBLE = ["segmentation", "heads"]  # masked: test_masked_as_it_is_pretrained
 
@@ -78,21 +79,22 @@ def test_names_shapes_and_counts_are_monais(dump):
 
 
 def test_initial_weights_have_the_spread_of_monais(dump):
-    """Within five standard errors: two samples of as many numbers differ that much once in a million times."""
+    """Within five standard errors, at most 8 % of the spread."""
     ours = load_file(dump / "full-model.safetensors")
     torch.manual_seed(1)
     for name, weight in SwinUNETR(in_channels=1, out_channels=2, feature_size=FULL).named_parameters():
         count, spread = weight.numel(), weight.std().item()
         if count < 1000:
             continue
-        assert ours[name].std().item() == pytest.approx(spread, rel=5 / count**0.5), name
-        assert ours[name].mean().item() == pytest.approx(weight.mean().item(), abs=5 * spread * (2 / count) ** 0.5), name
+        assert ours[name].std().item() == pytest.approx(spread, rel=min(0.08, 5 / count**0.5)), name
+        assert ours[name].mean().item() == pytest.approx(weight.mean().item(), abs=min(0.1 * spread + 1e-3, 5 * spread * (2 / count) ** 0.5)), name
 
 
 @pytest.mark.parametrize("kind, dtype", [*((kind, torch.float32) for kind in KINDS), *((kind, torch.float64) for kind in IN_DOUBLE)])
 def test_forward_loss_and_gradients(dump, kind, dtype):
-    """In fp32 the outputs as everywhere: root mean square of the difference."""
-    bound, gradient_bound, difference = (1e-9, 1e-9, largest) if dtype == torch.float64 else (1e-5, 5e-3, root_mean_square)
+    """Largest difference; of fp32 on a GPU, whose convolutions round otherwise, root mean square as in parity.check."""
+    bound, gradient_bound = (1e-9, 1e-9) if dtype == torch.float64 else (1e-5, 5e-3)
+    difference = root_mean_square if dtype == torch.float32 and ON_GPU else largest
     ours = load_file(dump / f"{kind}-{'double' if dtype == torch.float64 else 'float'}.safetensors")
     network = reference(dump, kind, dtype)
     outputs = outputs_of(network, ours["input"])

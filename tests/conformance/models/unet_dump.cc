@@ -12,13 +12,13 @@
 
 #include "libs/base/rng.h"
 #include "libs/base/status_macros.h"
-#include "libs/checkpoint/safetensors.h"
 #include "libs/collective/make_communicator.h"
 #include "libs/models/torch_errors.h"
 #include "libs/models/unet.h"
 #include "libs/train/adamw.h"
 #include "libs/train/gradient_buckets.h"
 #include "libs/train/lr_schedule.h"
+#include "tests/conformance/models/write_tensors.h"
 
 namespace amaes {
 namespace {
@@ -36,25 +36,11 @@ at::Tensor RandomVolume(std::int64_t batch, std::uint64_t number, at::ScalarType
   return volume.to(type);
 }
 
-absl::Status Write(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
-  std::vector<at::Tensor> kept;
-  std::vector<TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().contiguous());
-    views.push_back(
-        {.name = name,
-         .type = tensor.scalar_type() == at::kDouble ? TensorType::kF64 : TensorType::kF32,
-         .shape = tensor.sizes().vec(),
-         .bytes = absl::string_view(static_cast<const char*>(kept.back().const_data_ptr()), kept.back().nbytes())});
-  }
-  return WriteSafetensors(path, views, {{"format", "pt"}});
-}
-
 // The initial weights; then, step by step, forward, gradients and updates.
 absl::Status Dump(const std::filesystem::path& folder, at::ScalarType type) {
   const std::unique_ptr<Network> network = MakeUNet({.filters = 4, .seed = 1});
   network->To(at::kCPU, type);
-  AMAES_RETURN_IF_ERROR(Write(folder / "model.safetensors", network->parameters()));
+  AMAES_RETURN_IF_ERROR(WriteTensors(folder / "model.safetensors", network->parameters()));
   std::vector<std::int64_t> sizes;
   for (const NamedTensor& parameter : network->parameters()) sizes.push_back(parameter.tensor.numel());
   const std::vector<BucketPlan> plan =
@@ -74,13 +60,13 @@ absl::Status Dump(const std::filesystem::path& folder, at::ScalarType type) {
     if (step == 0) {
       std::vector<NamedTensor> gradients;
       for (const auto& [name, tensor] : network->parameters()) gradients.push_back({name, tensor.grad()});
-      AMAES_RETURN_IF_ERROR(Write(folder / "gradients.safetensors", gradients));
+      AMAES_RETURN_IF_ERROR(WriteTensors(folder / "gradients.safetensors", gradients));
     }
     optimizer.Step(buckets.flat(), LearningRateAt(schedule, step), step + 1, at::full({}, 1.0f), at::full({}, 0.0f));
     const std::string number = std::to_string(step);
-    AMAES_RETURN_IF_ERROR(
-        Write(folder / ("step" + number + ".safetensors"), {{"input", input}, {"target", target}, {"output", output}}));
-    AMAES_RETURN_IF_ERROR(Write(folder / ("model" + number + ".safetensors"), network->parameters()));
+    AMAES_RETURN_IF_ERROR(WriteTensors(folder / ("step" + number + ".safetensors"),
+                                       {{"input", input}, {"target", target}, {"output", output}}));
+    AMAES_RETURN_IF_ERROR(WriteTensors(folder / ("model" + number + ".safetensors"), network->parameters()));
   }
   return absl::OkStatus();
 }
